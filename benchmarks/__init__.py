@@ -1,0 +1,1 @@
+"""How fast the toolkit is, beside other programs on the same data, server and machine (`make bench`)."""

@@ -1,0 +1,1 @@
+"""Setup.config: what it says, read from bytes, with identifiers replaced."""

@@ -1,0 +1,1 @@
+"""This computer: what it knows about itself and how it runs programs."""

@@ -1,0 +1,91 @@
+"""The Host seam: what this computer knows about itself, and how it starts a program."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from deploy.transport.contract import Proxies
+
+MACHINE_VARIABLE = "MICCE_MACHINE"
+MACHINE_FILE = "machine.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value and where it was found, in words for people."""
+
+    text: str
+    origin: str
+
+
+class Place(enum.StrEnum):
+    """Why a machine.toml is looked for where it is."""
+
+    NAMED = "named by MICCE_MACHINE"
+    SITE = "for the whole machine"
+    USER = "for this account"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One place where a machine.toml may be; one that was named must be there."""
+
+    path: Path
+    place: Place
+
+    @property
+    def required(self) -> bool:
+        return self.place is Place.NAMED
+
+
+class Host(Protocol):
+    """This computer."""
+
+    def machine_files(self) -> tuple[Candidate, ...]:
+        """Where a machine.toml may be, first one first; `$MICCE_MACHINE` alone where it is set."""
+        ...
+
+    def identifiers(self) -> Mapping[str, Found]:
+        """The identifiers this computer knows by itself, by the manual's names."""
+        ...
+
+    def state_folder(self) -> Path:
+        """Where state is kept unless machine.toml says; an absolute path that need not exist."""
+        ...
+
+    def make_executable(self, program: Path) -> None:
+        """Let `program` be started where that takes a permission: 0755 if nobody may; raises `OSError`."""
+        ...
+
+    def start(self, program: Path, args: str, *, folder: Path, hidden: bool) -> int:
+        """Run a program to its end and return its exit code; raises `OSError` if it cannot be started.
+
+        `args` reaches a Windows program as written; elsewhere it is split by the rules of
+        CommandLineToArgvW. `folder` is its working directory; `hidden` keeps its window away. It has
+        no input, and what it writes goes to the standard error of this process. There is no time
+        limit. A code is 0 to 2**32 - 1; 128 + n stands for the end by signal n.
+
+        Ctrl-C is the program's first: this waits for its end, then raises `KeyboardInterrupt`; a
+        second Ctrl-C ends the program.
+        """
+        ...
+
+    def readable_by_others(self, file: Path) -> bool:
+        """Whether it is known that accounts besides the owner may read `file`; False where nobody says."""
+        ...
+
+    def opens_unc_paths(self) -> bool:
+        """Whether the system itself opens `\\\\SERVER\\Share` paths."""
+        ...
+
+    def free_bytes(self, path: Path) -> int | None:
+        """Bytes free for this account on the disk where `path` is or will be; None where nobody says."""
+        ...
+
+    def proxies_from_environment(self) -> Proxies:
+        """What http_proxy, https_proxy, all_proxy and no_proxy say, in either case."""
+        ...

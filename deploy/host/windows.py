@@ -1,0 +1,141 @@
+"""Windows: the registry's 32-bit view, known folders, CreateProcess."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import winreg
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.config.identifiers import NAMES
+from deploy.disk import free_space
+from deploy.host.contract import MACHINE_FILE, MACHINE_VARIABLE, Candidate, Found, Place
+from deploy.host.environment import proxies_in
+from deploy.host.knownfolders import KnownFolder, is_administrator, known_folder
+from deploy.host.process import output_for_programs, wait_for
+from deploy.transport.contract import Proxies
+
+PRODUCT = Path("Mitel", "MiCC Enterprise")
+STATE = "State"
+PARAMETERS = "SOFTWARE\\Mitel\\SeC\\Common\\Parameters"  # in the 32-bit view; regedit shows Wow6432Node
+_SHOWN_PARAMETERS = "HKLM\\SOFTWARE\\Wow6432Node\\Mitel\\SeC\\Common\\Parameters"
+_VARIABLE = re.compile(r"%([^%]*)%")
+_VARIABLES = {
+    "windir": KnownFolder.WINDOWS,
+    "systemroot": KnownFolder.WINDOWS,
+    "programdata": KnownFolder.PROGRAM_DATA,
+    "allusersprofile": KnownFolder.PROGRAM_DATA,
+    "programfiles": KnownFolder.PROGRAM_FILES,
+    "programfiles(x86)": KnownFolder.PROGRAM_FILES_X86,
+    "commonprogramfiles": KnownFolder.COMMON_FILES,
+    "commonprogramfiles(x86)": KnownFolder.COMMON_FILES_X86,
+}
+_FOLDERS = {
+    "EricssonShareDir": (KnownFolder.COMMON_FILES_X86, "EricssonShare\\"),
+    "NextCCShareDir": (KnownFolder.COMMON_FILES_X86, "EricssonShare\\NextCCShare\\"),
+    "WindowsDir": (KnownFolder.WINDOWS, ""),
+    "System32Dir": (KnownFolder.SYSTEM, ""),
+}
+
+
+class WindowsHost:
+    """A computer with Windows; `environment` is read for `MICCE_MACHINE` and the proxies only."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def machine_files(self) -> tuple[Candidate, ...]:
+        named = self._environment.get(MACHINE_VARIABLE)
+        if named:
+            return (Candidate(Path(named), Place.NAMED),)
+        return (Candidate(_below(KnownFolder.PROGRAM_DATA) / MACHINE_FILE, Place.SITE),)
+
+    def identifiers(self) -> Mapping[str, Found]:
+        found: dict[str, Found] = {}
+        for name, (folder, below) in _FOLDERS.items():
+            path = known_folder(folder)
+            if path is not None:
+                found[name] = Found(f"{path}\\{below}", "known folder")
+        return found | _registered()
+
+    def state_folder(self) -> Path:
+        return _below(KnownFolder.PROGRAM_DATA if is_administrator() else KnownFolder.LOCAL_APP_DATA) / STATE
+
+    def make_executable(self, program: Path) -> None:
+        program.stat()
+
+    def start(self, program: Path, args: str, *, folder: Path, hidden: bool) -> int:
+        window = subprocess.STARTUPINFO()
+        if hidden:
+            window.dwFlags |= subprocess.STARTF_USESHOWWINDOW
+            window.wShowWindow = subprocess.SW_HIDE
+        output = output_for_programs()
+        process = subprocess.Popen(
+            f'"{program}" {args}' if args else f'"{program}"',
+            executable=program,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            startupinfo=window,
+            creationflags=subprocess.CREATE_NO_WINDOW if hidden else 0,
+        )
+        with process:
+            return wait_for(process)
+
+    def readable_by_others(self, file: Path) -> bool:  # noqa: ARG002
+        """Access control lists are not judged."""
+        return False
+
+    def opens_unc_paths(self) -> bool:
+        return True
+
+    def free_bytes(self, path: Path) -> int | None:
+        return free_space(path)
+
+    def proxies_from_environment(self) -> Proxies:
+        return proxies_in(self._environment)
+
+
+def _below(folder: KnownFolder) -> Path:
+    path = known_folder(folder)
+    if path is None:
+        raise FileNotFoundError(f"this Windows has no folder {folder.name}")
+    return Path(path) / PRODUCT
+
+
+def _registered() -> dict[str, Found]:
+    """The identifiers the product's own keys hold; what cannot be read is not known."""
+    found: dict[str, Found] = {}
+    for name in NAMES:
+        text = _registry_text(name)
+        if text:
+            found[name] = Found(text, f"{_SHOWN_PARAMETERS}\\{name}")
+    return found
+
+
+def _registry_text(name: str) -> str | None:
+    access = winreg.KEY_READ | winreg.KEY_WOW64_32KEY
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, PARAMETERS, 0, access) as key:
+            value, kind = winreg.QueryValueEx(key, name)
+    except OSError:
+        return None
+    if isinstance(value, int):
+        return str(value)
+    if not isinstance(value, str):
+        return None
+    text = value.strip("\0 ")
+    return _expanded(text) if kind == winreg.REG_EXPAND_SZ else text
+
+
+def _expanded(text: str) -> str | None:
+    """Known folders instead of `%variables%`, which any user could set; None if another is named."""
+    expanded = _VARIABLE.sub(_folder_of, text)
+    return None if "%" in expanded else expanded
+
+
+def _folder_of(variable: re.Match[str]) -> str:
+    folder = _VARIABLES.get(variable[1].lower())
+    return (known_folder(folder) if folder is not None else None) or variable[0]

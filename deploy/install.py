@@ -1,0 +1,289 @@
+"""Install a plan: find out what is missing, download it beside the target, place it, execute.
+
+Nothing in the base folder changes before every file is downloaded, verified and durable.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from deploy import inventory, record
+from deploy.atomic import flush_tree
+from deploy.digest import Sha256, sha256_of
+from deploy.disk import target_error
+from deploy.download import DownloadOptions, Workers, download
+from deploy.errors import Problem, SourceError, TargetError, error
+from deploy.events import Current, Event, Failed, Fetched, Phase, Stopped
+from deploy.execute import Executed, program_of, run
+from deploy.freshness import Freshness, freshness
+from deploy.host.contract import Host
+from deploy.inventory import LocalFile
+from deploy.jobs import FetchJob, source_of
+from deploy.place import Placement, place
+from deploy.plan import Plan
+from deploy.record import InstalledFile
+from deploy.relpath import RelPath, fold
+from deploy.stage import Stage
+from deploy.transport.contract import TransportSettings
+
+PLACING = "placing.json"
+STAGING = ".micce-staging"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallOptions:
+    """What the command line says of an installation.
+
+    `verify` re-reads installed files instead of trusting their size and time.
+    """
+
+    base: Path
+    state: Path
+    download: DownloadOptions
+    execute: bool = True
+    verify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstallResult:
+    """What an installation did. `transferred` is in bytes received, `fetched` in files."""
+
+    base: Path
+    files: int
+    fetched: int
+    transferred: int
+    already_right: int
+    executed: Executed | None
+    warnings: tuple[Problem, ...]
+
+
+def install(
+    plan: Plan,
+    options: InstallOptions,
+    settings: TransportSettings,
+    host: Host,
+    tell: Callable[[Event], None],
+    workers: Workers | None = None,
+) -> InstallResult:
+    """Carry out a plan.
+
+    `tell` is called with every event; `workers` are transfer processes started before. Raises
+    `ConfigError` (the command is nowhere), `TargetError` (busy, disk-full, in-the-way, cannot-write),
+    `SourceError` (a file could not be had) or `ExecuteError`; before placing began the base folder
+    is then as it was.
+    """
+    base = _prepared(options.base)
+    program = None
+    if plan.execute is not None and options.execute:
+        program = program_of(plan.execute, base, [file.output for file in plan.files])
+    with _only_one(options.state, base):
+        work = _Work(plan, base, options, settings, tell, workers)
+        fetched, warnings = work.bring()
+        executed = None
+        if program is not None:
+            tell(Phase("execute", 1, None))
+            executed = run(program, host)
+    return InstallResult(
+        base=base,
+        files=len(plan.files),
+        fetched=len(fetched),
+        transferred=sum(one.transferred for one in fetched),
+        already_right=len(plan.files) - len(fetched),
+        executed=executed,
+        warnings=(*plan.warnings, *warnings),
+    )
+
+
+class _Work:
+    """One installation into one base folder, under its lock."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        base: Path,
+        options: InstallOptions,
+        settings: TransportSettings,
+        tell: Callable[[Event], None],
+        workers: Workers | None,
+    ) -> None:
+        self._plan = plan
+        self._base = base
+        self._options = options
+        self._settings = settings
+        self._tell = tell
+        self._workers = workers
+        self._files = {file.output.key: file for file in plan.files}
+        self._stage = Stage(base / STAGING)
+        self._record = record.record_path(options.state, base)
+
+    def bring(self) -> tuple[tuple[Fetched, ...], tuple[Problem, ...]]:
+        """Bring every file of the plan; returns what was transferred, and warnings."""
+        installed, warnings = record.load(self._record)
+        installed |= self._placed_before_a_kill()
+        held = self._held(installed)
+        jobs = self._jobs(held)
+        if not jobs:
+            return (), (*warnings, *self._finished(installed, held.values()))
+        self._refuse_obstacles()
+        started = time.time()
+        fetched, current = self._downloaded(jobs)
+        still = [replace(held[fold(output)], recorded_at=started) for output in current]
+        placed = self._placed(fetched) if fetched else []
+        return fetched, (*warnings, *self._finished(installed, [*held.values(), *still, *placed]))
+
+    def _placed_before_a_kill(self) -> dict[str, InstalledFile]:
+        """Files that a killed installation had moved to their place: proven by their digest."""
+        placing, _ = record.load(self._placing)
+        proven = {}
+        for key, file in placing.items():
+            local = inventory.look(self._base, RelPath.parse(file.output))
+            if local is not None and local.size == file.size and self._digest(file) == file.sha256:
+                proven[key] = replace(file, mtime_ns=local.mtime_ns)
+        return proven
+
+    def _held(self, installed: Mapping[str, InstalledFile]) -> dict[str, InstalledFile]:
+        """The files of the plan that are on disk as they were installed, from the same source."""
+        held = {}
+        for key, file in self._files.items():
+            known = installed.get(key)
+            if known is None or known.source != source_of(file.source):
+                continue
+            local = inventory.look(self._base, file.output)
+            if local != LocalFile(known.size, known.mtime_ns):
+                continue
+            if self._options.verify and self._digest(known) != known.sha256:
+                continue
+            held[key] = known
+        return held
+
+    def _digest(self, file: InstalledFile) -> Sha256 | None:
+        try:
+            with open(inventory.local_path(self._base, RelPath.parse(file.output)), "rb", buffering=0) as content:
+                return sha256_of(content)
+        except OSError:
+            return None
+
+    def _jobs(self, held: Mapping[str, InstalledFile]) -> list[FetchJob]:
+        jobs = []
+        for key, file in self._files.items():
+            mine = held.get(key)
+            state = Freshness.STALE if mine is None else freshness(mine.validators, mine.recorded_at, file.validators)
+            if state is not Freshness.FRESH:
+                unless = mine.validators if mine is not None and state is Freshness.ASK else None
+                jobs.append(FetchJob(str(file.output), file.source, file.validators, unless))
+        return jobs
+
+    def _refuse_obstacles(self) -> None:
+        problems = inventory.obstacles(self._base, [file.output for file in self._plan.files])
+        if problems:
+            raise TargetError(problems)
+
+    def _downloaded(self, jobs: Sequence[FetchJob]) -> tuple[tuple[Fetched, ...], list[str]]:
+        anew = [job for job in jobs if job.unless is None]
+        if anew:
+            self._tell(Phase("download", len(jobs), sum(job.known.size or 0 for job in anew)))
+        else:
+            self._tell(Phase("compare", len(jobs), None))
+        fetched: list[Fetched] = []
+        current: list[str] = []
+        failed: list[Problem] = []
+        for event in self._events(jobs):
+            self._tell(event)
+            match event:
+                case Fetched():
+                    fetched.append(event)
+                case Current(key):
+                    current.append(key)
+                case Failed(key, problems):
+                    failed.extend(problem.at(self._plan.name, self._files[fold(key)].line) for problem in problems)
+                case Stopped(problem):
+                    failed.append(problem)
+        if failed:
+            raise SourceError(failed)
+        return tuple(fetched), current
+
+    def _events(self, jobs: Sequence[FetchJob]) -> Iterator[Event]:
+        """Download; a full disk is given back at once, for whatever else runs on this machine needs it more."""
+        try:
+            yield from download(jobs, self._stage, self._settings, self._options.download, workers=self._workers)
+        except TargetError as wrong:
+            if wrong.code == "disk-full":
+                self._stage.discard()
+            raise
+
+    def _placed(self, fetched: Sequence[Fetched]) -> list[InstalledFile]:
+        """Make the staged files durable, move them, and look whether they are there."""
+        self._tell(Phase("place", len(fetched), None))
+        now = [self._installed(one) for one in fetched]
+        try:
+            flush_tree([one.path for one in fetched], self._stage.folder)
+            record.write(self._placing, self._base, {file.key: file for file in now})
+        except OSError as wrong:
+            raise target_error(wrong, self._stage.folder) from wrong
+        place(
+            self._base,
+            [Placement(one.path, self._files[fold(one.key)].output, one.validators.modified) for one in fetched],
+        )
+        return [self._seen(file) for file in now]
+
+    def _installed(self, one: Fetched) -> InstalledFile:
+        file = self._files[fold(one.key)]
+        return InstalledFile(
+            str(file.output), source_of(file.source), one.sha256, one.size, 0, one.validators, one.fetched_at
+        )
+
+    def _seen(self, file: InstalledFile) -> InstalledFile:
+        local = inventory.look(self._base, RelPath.parse(file.output))
+        if local is None or local.size != file.size:
+            said = f"{self._base / file.output} was placed and is gone or changed"
+            raise TargetError(error("not-kept", said, "look for what removes it (a virus scanner, another installer)"))
+        return replace(file, mtime_ns=local.mtime_ns)
+
+    def _finished(self, before: Mapping[str, InstalledFile], now: Iterable[InstalledFile]) -> tuple[Problem, ...]:
+        after = {**before, **{file.key: file for file in now}}
+        warnings = record.save(self._record, self._base, after)
+        return (*warnings, *self._stage.discard())
+
+    @property
+    def _placing(self) -> Path:
+        return self._stage.folder / PLACING
+
+
+def may_be_large(options: InstallOptions) -> bool:
+    """Whether it pays to start transfer processes before the plan is known: nothing was installed there yet."""
+    return not record.record_path(options.state, Path(os.path.abspath(options.base)).resolve()).exists()
+
+
+def _prepared(wanted: Path) -> Path:
+    base = Path(os.path.abspath(wanted))
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        return base.resolve(strict=True)
+    except OSError as wrong:
+        raise target_error(wrong, base) from wrong
+
+
+@contextmanager
+def _only_one(state: Path, base: Path) -> Iterator[None]:
+    """Hold the lock of a base folder; raises `TargetError` (busy) when another installation has it."""
+    path = record.record_path(state, base).with_suffix(".lock")
+    lock = FileLock(path, timeout=0)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as taken:
+        hint = "wait until it has ended, then run the same command again"
+        raise TargetError(error("busy", f"another installation is working on {base}", hint)) from taken
+    except OSError as wrong:
+        raise target_error(wrong, path.parent) from wrong
+    try:
+        yield
+    finally:
+        lock.release()

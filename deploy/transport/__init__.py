@@ -1,0 +1,1 @@
+"""Remote bytes: one contract, an implementation for each kind of source."""

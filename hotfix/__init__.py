@@ -1,0 +1,1 @@
+"""Hotfixes: manifest, plan and installer. Holds no code yet; it stands on `deploy`."""

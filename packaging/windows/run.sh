@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Run the Windows tests with a real Windows Python under Wine. Arguments go to pytest.
+# What passes here shows that the Windows code runs on a Win32 API; it says nothing about NTFS,
+# access control lists, antivirus programs and UAC.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+here=packaging/windows
+mkdir -p .cache/wine
+# One at a time: a second run would share the registry and the files of the first.
+exec 9>.cache/wine/lock
+flock 9
+
+start=$SECONDS
+bash "$here/build.sh"
+built=$((SECONDS - start))
+[ "$built" -eq 0 ] || printf 'Windows Python made in %d s\n' "$built"
+
+# shellcheck source=packaging/windows/wine.sh
+. "$here/wine.sh"
+served=$home/served
+rm -rf "$served"
+mkdir -p "$served"
+coproc SERVER { exec .venv/bin/python -u "$here/serve.py" "$served"; }
+server=$SERVER_PID
+trap 'kill "$server" 2>/dev/null || true; wineserver_of_ours -k || true' EXIT
+read -r address <&"${SERVER[0]}"
+
+# Wine refuses a plain file as a standard stream, so everything goes through a pipe.
+wine "$home/python/python.exe" -m pytest -m windows -p no:cacheprovider tests/windows tests/contract/test_host.py \
+    --served-at "$address" --served-from "Z:${served//\//\\}" "$@" </dev/null 2>&1 | cat

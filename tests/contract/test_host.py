@@ -1,0 +1,167 @@
+"""One suite for every Host: the fake, and this computer (POSIX, or Windows under make test-windows)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.config.command import quote_arguments, split_arguments
+from deploy.config.identifiers import NAMES, Identifiers
+from deploy.host.contract import Found, Host
+from deploy.host.current import current
+from deploy.host.fake import FakeHost, Started
+
+pytestmark = [pytest.mark.windows] if os.name == "nt" else []
+
+# Notes how it was started in the file named first, then ends with the code named second.
+PROGRAM = """
+import json, os, sys
+note = {"args": sys.argv[3:], "folder": os.getcwd(), "input": sys.stdin.read() if sys.stdin else ""}
+open(sys.argv[1], "w", encoding="utf-8").write(json.dumps(note))
+sys.exit(int(sys.argv[2]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A host, a program it can start, and what the program noted."""
+
+    host: Host
+    program: Path
+    script: Path
+    note: Path
+
+    def args(self, code: int, rest: str = "") -> str:
+        """`args` that make the program end with `code`, then `rest` as written."""
+        return f"{quote_arguments([str(self.script), str(self.note), str(code)])} {rest}"
+
+    def noted(self) -> Any:
+        return json.loads(self.note.read_text(encoding="utf-8"))
+
+
+def _simulated(started: Started) -> int:
+    """What PROGRAM does, for the fake."""
+    _, note, code, *rest = split_arguments(started.args)
+    Path(note).write_text(json.dumps({"args": rest, "folder": str(started.folder), "input": ""}), encoding="utf-8")
+    return int(code)
+
+
+def _fake(folder: Path) -> Host:
+    return FakeHost(state=folder / "state", known={"WebServer": Found("web", "test")}, ending=_simulated)
+
+
+def _this_computer(_: Path) -> Host:
+    return current()
+
+
+@pytest.fixture(params=[_fake, _this_computer], ids=["fake", "this-computer"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    make: Callable[[Path], Host] = request.param
+    script = tmp_path / "a program.py"
+    script.write_text(PROGRAM, encoding="utf-8")
+    return Bench(make(tmp_path), Path(sys.executable), script, tmp_path / "note.json")
+
+
+@pytest.mark.parametrize("code", [0, 1, 5, 255])
+def test_the_exit_code_comes_back(bench: Bench, tmp_path: Path, code: int) -> None:
+    assert bench.host.start(bench.program, bench.args(code), folder=tmp_path, hidden=False) == code
+
+
+@pytest.mark.parametrize(
+    ("written", "arrives"),
+    [
+        ("", []),
+        ("/Q /F /C:ClientSetup.ini", ["/Q", "/F", "/C:ClientSetup.ini"]),
+        ('"two words"  x', ["two words", "x"]),
+        (r'C:\a\ "C:\a b\\" \"q\"', ["C:\\a\\", "C:\\a b\\", '"q"']),
+        ("$HOME %PATH% `id` ; & | > x * ?", ["$HOME", "%PATH%", "`id`", ";", "&", "|", ">", "x", "*", "?"]),
+        ("välkommen 日本", ["välkommen", "日本"]),
+        ('""', [""]),
+    ],
+)
+def test_args_arrive_by_the_windows_rules_without_a_shell(
+    bench: Bench, tmp_path: Path, written: str, arrives: list[str]
+) -> None:
+    assert bench.host.start(bench.program, bench.args(0, written), folder=tmp_path, hidden=False) == 0
+    assert bench.noted()["args"] == arrives
+
+
+def test_a_program_starts_in_the_folder_given_and_reads_nothing(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    bench.host.start(bench.program, bench.args(0), folder=folder, hidden=False)
+    assert os.path.samefile(bench.noted()["folder"], folder)
+    assert bench.noted()["input"] == ""
+
+
+def test_a_hidden_program_runs_just_the_same(bench: Bench, tmp_path: Path) -> None:
+    assert bench.host.start(bench.program, bench.args(5, "/Q"), folder=tmp_path, hidden=True) == 5
+    assert bench.noted()["args"] == ["/Q"]
+
+
+def test_what_cannot_be_started_is_an_oserror(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        bench.host.start(tmp_path / "missing.exe", "", folder=tmp_path, hidden=False)
+    with pytest.raises(OSError):
+        bench.host.start(tmp_path, "", folder=tmp_path, hidden=False)
+    with pytest.raises(OSError):
+        bench.host.start(bench.program, bench.args(0), folder=tmp_path / "missing", hidden=False)
+    assert not bench.note.exists()
+
+
+def test_only_a_file_that_exists_is_made_executable(bench: Bench, tmp_path: Path) -> None:
+    bench.host.make_executable(bench.script)
+    with pytest.raises(FileNotFoundError):
+        bench.host.make_executable(tmp_path / "missing")
+
+
+def test_identifiers_have_the_manuals_names_and_usable_values(bench: Bench) -> None:
+    found = bench.host.identifiers()
+    assert set(found) <= set(NAMES)
+    assert found
+    for name, value in found.items():
+        assert value.origin
+        assert Identifiers().with_values({name: value.text}, value.origin).get(name) is not None
+
+
+def test_the_state_folder_is_an_absolute_path(bench: Bench) -> None:
+    assert bench.host.state_folder().is_absolute()
+
+
+def test_free_space_is_known_where_nothing_is_yet(bench: Bench, tmp_path: Path) -> None:
+    free = bench.host.free_bytes(tmp_path / "not" / "yet" / "there")
+    assert free is not None
+    assert free > 0
+
+
+def test_a_named_machine_file_is_the_only_candidate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MICCE_MACHINE", str(tmp_path / "m.toml"))
+    (only,) = current().machine_files()
+    assert only.path == tmp_path / "m.toml"
+    assert only.required
+    monkeypatch.setenv("MICCE_MACHINE", "")
+    others = current().machine_files()
+    assert others
+    assert all(not one.required and one.path.is_absolute() and one.path.name == "machine.toml" for one in others)
+
+
+def test_output_goes_to_standard_error_so_that_results_stay_readable(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "talks.py"
+    script.write_text("import sys; print('to out', flush=True); print('to err', file=sys.stderr)", encoding="utf-8")
+    assert current().start(Path(sys.executable), quote_arguments([str(script)]), folder=tmp_path, hidden=False) == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.split() == ["to", "out", "to", "err"]
+
+
+def test_opening_unc_paths_is_what_windows_does() -> None:
+    assert current().opens_unc_paths() is (os.name == "nt")

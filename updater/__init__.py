@@ -1,0 +1,1 @@
+"""The client updater: schedule, gate and service. Holds no code yet; it stands on `deploy` and `hotfix`."""
