@@ -69,7 +69,7 @@ class Intake:
     """
 
     def __init__(self, path: str, source: str, buffer: memoryview, watch: Watch) -> None:
-        self._path = path
+        self.path = path
         self.source = source
         self._buffer = buffer
         self._watch = watch
@@ -87,15 +87,15 @@ class Intake:
     def pick_up(self, known: Validators) -> None:
         """Go on with the part an earlier run left, unless the listing proves it to be of another version."""
         try:
-            part = PartFile.resume(self._path, self.source)
+            part = PartFile.resume(self.path, self.source)
             if part is None:
                 return
             if freshness(part.origin.validators, part.origin.began, known) is Freshness.STALE:
                 part.close()
-                forget(self._path)
+                forget(self.path)
                 return
         except OSError as wrong:
-            raise target_error(wrong, self._path) from wrong
+            raise target_error(wrong, self.path) from wrong
         self._part, self.validators, self.began = part, part.origin.validators, part.origin.began
         self._watch.moved(part.size)
 
@@ -118,9 +118,9 @@ class Intake:
             self._part.close()
             self._part = None
             try:
-                forget(self._path)
+                forget(self.path)
             except OSError as wrong:
-                raise target_error(wrong, self._path) from wrong
+                raise target_error(wrong, self.path) from wrong
 
     def finish(self, expected: Sha256 | None) -> Sha256 | None:
         """Give the file its staged name if it has the expected digest; None, and forget it, if not."""
@@ -130,7 +130,7 @@ class Intake:
                 digest = Digest()
                 digest.update(rest)
                 if expected is None or digest.value == expected:
-                    _write_whole(self._path, rest)
+                    _write_whole(self.path, rest)
                     return digest.value
             else:
                 self._part.write(rest)
@@ -139,7 +139,7 @@ class Intake:
                     self._part.finish()
                     return self._part.digest.value
         except OSError as wrong:
-            raise target_error(wrong, self._path) from wrong
+            raise target_error(wrong, self.path) from wrong
         self.mismatches += 1
         self.restart()
         return None
@@ -153,10 +153,10 @@ class Intake:
     def _spill(self) -> None:
         try:
             if self._part is None:
-                self._part = PartFile.begin(self._path, Origin(self.source, self.validators, self.began))
+                self._part = PartFile.begin(self.path, Origin(self.source, self.validators, self.began))
             self._part.write(self._buffer)
         except OSError as wrong:
-            raise target_error(wrong, self._path) from wrong
+            raise target_error(wrong, self.path) from wrong
         self._filled = 0
 
 
@@ -295,8 +295,7 @@ class Fetcher:
         if validators.size is None:
             validators = replace(validators, size=size)
         self._journal.record(StagedFile(job.key, intake.source, size, sha256, validators, intake.began))
-        path = self._stage.path_of(job.key)
-        return Fetched(job.key, path, size, sha256, validators, intake.began, intake.transferred)
+        return Fetched(job.key, intake.path, size, sha256, validators, intake.began, intake.transferred)
 
     def _transport(self, location: Location) -> Transport:
         transport = self._transports.get(location.origin)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote_from_bytes
 
 from deploy.digest import Sha256
 from deploy.transport.contract import Validators
@@ -59,6 +58,9 @@ class Task:
 
 
 def source_of(location: Location) -> str:
-    """The exact address of a location, percent-encoded and without credentials."""
-    anchor = quote_from_bytes(location.anchor.encode("utf-8", "surrogateescape"), safe="") if location.anchor else ""
-    return f"{location.scheme.value}://{location.authority}/{anchor}{location.path()}"
+    """What tells one location from every other, without credentials: its parts as they are, for no one to read.
+
+    No segment holds a slash, so nothing needs an escape.
+    """
+    host = f"{location.scheme.value}:{location.host}:{location.effective_port}:{location.anchor}"
+    return "/".join((host, *location.segments))

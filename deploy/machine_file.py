@@ -102,7 +102,7 @@ def machine_identifiers(identifiers: Identifiers, found: MachineFound) -> tuple[
             identifiers = identifiers.with_values({setting.name: setting.text}, origin)
         except ConfigError as wrong:
             problems += (problem.at(str(found.path), setting.line) for problem in wrong.problems)
-    return identifiers, tuple(problems)
+    return identifiers, tuple(sorted(problems, key=lambda problem: problem.line or 0))
 
 
 def state_folder(machine: Machine, host: Host) -> Path:

@@ -8,7 +8,6 @@ the program itself, `["broken", text]`. Both ends are the same program of the sa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -36,11 +35,6 @@ class Report:
     received: int = 0
     moved: int = 0
     halted: tuple[Problem, ...] = ()
-
-
-def line(message: Sequence[object]) -> bytes:
-    """A message as a line of ASCII; lone surrogates in names survive (PEP 383)."""
-    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def settings_row(settings: TransportSettings) -> dict[str, Any]:

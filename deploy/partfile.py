@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from deploy.digest import Digest, absorb
 from deploy.disk import write_all
+from deploy.jsonlines import json_line
 from deploy.stage import FILE_MODE, NOTE, PART, open_flags, validators_of
 from deploy.transport.contract import Validators
 
@@ -118,8 +119,8 @@ class PartFile:
             self._note = os.open(_note(self._path), open_flags(os.O_TRUNC | os.O_APPEND), 0o600)
             known = self.origin.validators
             row = [known.size, known.etag, known.modified, known.precision]
-            write_all(self._note, _line([self.origin.source, row, self.origin.began]))
-        write_all(self._note, _line([self.size, self.digest.value]))
+            write_all(self._note, json_line([self.origin.source, row, self.origin.began]))
+        write_all(self._note, json_line([self.size, self.digest.value]))
         self._noted = self.size
 
 
@@ -142,10 +143,6 @@ def _unlink(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         return
-
-
-def _line(row: list[object]) -> bytes:
-    return json.dumps(row, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def _read_note(path: str) -> _Note | None:

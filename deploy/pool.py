@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +24,8 @@ from deploy.crew import CrewSettings
 from deploy.disk import write_all
 from deploy.errors import Problem
 from deploy.jobs import Task
-from deploy.messages import Report, line, origin_row, problem_row, report_of, settings_row, task_row
+from deploy.jsonlines import json_line
+from deploy.messages import Report, origin_row, problem_row, report_of, settings_row, task_row
 from deploy.stage import Stage
 from deploy.transport.location import Location, Scheme
 
@@ -31,7 +34,10 @@ END_SECONDS = 2.0
 SAID_BYTES = 2000
 FROZEN_OPTION = "--transfer-worker"
 # The parent's own module path, and nothing from the environment or the current folder.
-_START = "import sys;n=int(sys.argv[1]);sys.path[:]=sys.argv[2:2+n];from deploy.worker import main;main(sys.argv[2+n:])"
+_START = (
+    "import gc, sys; gc.disable(); count = int(sys.argv[1]); sys.path[:] = sys.argv[2 : 2 + count]; "
+    "from deploy.worker import main; main(sys.argv[2 + count :])"
+)
 
 
 class WorkerProcess:
@@ -42,14 +48,15 @@ class WorkerProcess:
 
     def __init__(self, schemes: Iterable[Scheme]) -> None:
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
-        self._process = subprocess.Popen(
-            _command(schemes),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            bufsize=0,
-            creationflags=_quiet_flags(),
-        )
+        with _interrupts_held_back():
+            self._process = subprocess.Popen(
+                _command(schemes),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                bufsize=0,
+                creationflags=_quiet_flags(),
+            )
         self._origins: dict[object, int] = {}
         self._reader: threading.Thread | None = None
         self._ending = False
@@ -116,7 +123,7 @@ class WorkerProcess:
         if self._process.stdin is None or self._ending:
             return
         try:
-            write_all(self._process.stdin.fileno(), line(message))
+            write_all(self._process.stdin.fileno(), json_line(message))
         except OSError:
             return
 
@@ -196,6 +203,19 @@ def _command(schemes: Iterable[Scheme]) -> list[str]:
     own = str(Path(deploy.__file__).resolve().parent.parent)
     paths = [path for path in dict.fromkeys([*sys.path, own]) if os.path.isabs(path)]
     return [sys.executable, "-I", "-S", "-c", _START, str(len(paths)), *paths, *names]
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A process inherits what is held back: Ctrl+C, which reaches every process of a terminal, is the parent's."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _quiet_flags() -> int:

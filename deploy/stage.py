@@ -3,6 +3,7 @@
     STAGE/files/<name>          a finished file
     STAGE/files/<name>.part     a large file on its way, see `deploy.partfile`
     STAGE/journal-<token>       one line for each finished file, in a file for each writer
+    STAGE/journal-0             the same of earlier runs
 
 A name is made from the job's key, never from what a server calls a file. A journal line is written
 as soon as its file is whole, so what was finished is known after a kill at any moment. The journal
@@ -21,12 +22,14 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from deploy.digest import parse_sha256, sha256_of
 from deploy.disk import target_error, write_all
 from deploy.errors import Problem, TargetError, error, warning
 from deploy.jobs import StagedFile
+from deploy.jsonlines import json_line
 from deploy.transport.contract import Validators
 
 try:
@@ -38,6 +41,7 @@ FILES = "files"
 PART = "part"
 NOTE = "note"
 JOURNAL = "journal-"
+MERGED = "journal-0"  # sorts before the journals of a run, whose records are newer
 NAME_DIGITS = 32
 FILE_MODE = 0o666  # less the umask: a staged file is renamed to its place as it is, the folder keeps others out
 LOCK_SECONDS = 15.0
@@ -73,7 +77,7 @@ class Stage:
 
     def path_of(self, key: str) -> str:
         """The absolute path of the finished file of a job, whether or not it is there."""
-        return os.path.join(self._files, staged_name(key))
+        return f"{self._files}{os.sep}{staged_name(key)}"
 
     def held(self, key: str) -> int:
         """How many bytes of an unfinished file an earlier run left."""
@@ -90,15 +94,15 @@ class Stage:
         try:
             old = [_claimed(path) for path in self._journals()]
             records: dict[str, StagedFile] = {}
-            for record in (record for _, descriptor in old for record in _records(descriptor)):
-                if not _is_older(record, records.get(record.key)):
-                    records[record.key] = record
+            for _, descriptor in old:
+                records.update((record.key, record) for record in _records(descriptor))
             kept = self._sweep(records, wanted)
             if old:
                 self._rewrite(kept.values())
             for path, descriptor in old:
                 os.close(descriptor)
-                os.unlink(path)
+                if os.path.basename(path) != MERGED:
+                    os.unlink(path)
         except OSError as wrong:
             raise target_error(wrong, self.folder) from wrong
         return kept
@@ -144,14 +148,14 @@ class Stage:
 
     def _rewrite(self, records: Iterable[StagedFile]) -> None:
         """Merge the journals into one; the new one is whole before the old ones go."""
-        name = os.path.join(self.folder, f"{JOURNAL}{os.urandom(8).hex()}")
+        merged = os.path.join(self.folder, MERGED)
         temporary = os.path.join(self._files, "journal.new")
         descriptor = os.open(temporary, open_flags(os.O_TRUNC), 0o600)
         try:
             write_all(descriptor, b"".join(map(encoded, records)))
         finally:
             os.close(descriptor)
-        os.replace(temporary, name)
+        os.replace(temporary, merged)
 
 
 class Journal:
@@ -188,6 +192,7 @@ def is_intact(path: str, staged: StagedFile) -> bool:
         return False
 
 
+@cache
 def open_flags(extra: int) -> int:
     """Flags to write a staged file: created where missing, closed on exec, never through a link."""
     flags = _WRITE | extra
@@ -199,15 +204,15 @@ def open_flags(extra: int) -> int:
 def encoded(staged: StagedFile) -> bytes:
     """The journal line of a record, its line feed included; ASCII."""
     known = staged.validators
-    row = [
+    row = (
         staged.key,
         staged.source,
         staged.size,
         staged.sha256,
-        [known.size, known.etag, known.modified, known.precision],
+        (known.size, known.etag, known.modified, known.precision),
         staged.fetched_at,
-    ]
-    return json.dumps(row, separators=(",", ":")).encode("ascii") + b"\n"
+    )
+    return json_line(row)
 
 
 def decoded(line: bytes) -> StagedFile | None:
@@ -240,10 +245,6 @@ def _folder_mode() -> int:
     """Windows takes 0o700 as an access list of its own (since CVE-2024-4030), which the staged files
     would carry into the installation: there the folder inherits the protection of its target instead."""
     return 0o777 if fcntl is None else 0o700
-
-
-def _is_older(record: StagedFile, other: StagedFile | None) -> bool:
-    return other is not None and record.fetched_at < other.fetched_at
 
 
 def _claimed(path: str) -> tuple[str, int]:

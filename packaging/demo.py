@@ -220,7 +220,7 @@ def main() -> int:
             f"A stand-in for a MiCC Enterprise server, with {len(CLIENT_FILES) + 2} files, answers at {server.address}."
         )
         install = ("install", config, "--set", f"WebServerUri={server.address}", "--to", target)
-        micce_deploy("check", config, machine=machine)
+        micce_deploy("check", config, "--set", f"WebServerUri={server.address}", machine=machine)
         micce_deploy(*install, machine=machine)
         check_installed()
         sent = server.files_sent

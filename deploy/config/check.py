@@ -29,6 +29,7 @@ _FOLDER_BEFORE_QUOTE = re.compile(
 )
 
 MOST_PROBLEMS = 500
+_MORE = "more-problems"
 
 _Read = TypeVar("_Read")
 
@@ -77,11 +78,11 @@ def check(config: SetupConfig, identifiers: Identifiers) -> tuple[Problem, ...]:
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems of one document by line; of more than `MOST_PROBLEMS` the errors first, and more-problems."""
     ordered = sorted(problems, key=_line)
-    if len(ordered) <= MOST_PROBLEMS:
-        return tuple(ordered)
-    kept = sorted(ordered, key=lambda problem: not problem.is_error)[:MOST_PROBLEMS]
-    note = warning("more-problems", "there are more problems than these", "correct these first", file=kept[0].file)
-    return (*sorted(kept, key=_line), note)
+    kept = [problem for problem in ordered if problem.code != _MORE]
+    if len(ordered) == len(kept) <= MOST_PROBLEMS:
+        return tuple(kept)
+    kept = sorted(sorted(kept, key=lambda problem: not problem.is_error)[:MOST_PROBLEMS], key=_line)
+    return (*kept, warning(_MORE, "there are more problems than these", "correct these first", file=kept[0].file))
 
 
 def _line(problem: Problem) -> int:
@@ -105,8 +106,10 @@ class _Checker:
         """The text with values or examples for its identifiers; None if it holds what is none."""
         if "$(" not in text:
             return text
-        self.say(expand(text, self.identifiers, unset=Severity.WARNING).problems, part, line)
-        expansion = expand(text, self.examples)
+        expansion = expand(text, self.identifiers, unset=Severity.WARNING)
+        if expansion.problems:
+            self.say(expansion.problems, part, line)
+            expansion = expand(text, self.examples)
         return None if expansion.problems else expansion.text
 
     def read(self, read: Callable[[str], _Read], text: str, part: str, line: int | None) -> _Read | None:

@@ -59,7 +59,7 @@ def parse(data: bytes, name: str) -> ParsedConfig:
     if config is not None:
         problems += check(config, Identifiers().with_examples())
     complete = not any(problem.is_error for problem in problems)
-    return ParsedConfig(config if complete else None, in_order(dict.fromkeys(problems)))
+    return ParsedConfig(config if complete else None, in_order(problems))
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class _Reader:
                 "remove the xmlns attribute" if root.name.startswith("{") else f"write <{_ROOT}>, in exactly this case"
             )
             self.wrong("wrong-root", root, f"the root element is <{_shown(root.name)}> and not <{_ROOT}>", hint)
-            if root.name.rpartition("}")[2].lower() != _ROOT:
+            if root.name.lower() != _ROOT:
                 return None
         parts = self.children(root, _ROOT)
         self.attributes(root, ())

@@ -32,6 +32,7 @@ _READABLE_ENCODINGS = re.compile(
     r"utf-?8|us-ascii|ascii|(?:windows-|cp)125[0-8]|iso-8859-(?:[1-9]|1[013-6])|latin-?1", re.IGNORECASE
 )
 _DOCTYPE = re.compile(r"(?>[ \t\r\n]+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<([^/])", re.DOTALL)
 _MISMATCH = re.compile(r"tag mismatch: ([\w:.-]{1,40}) line (\d+) and ([\w:.-]{1,40})")
 _TYPOGRAPHIC_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb\u2032\u2033]")
 
@@ -51,7 +52,10 @@ _SLIPS = {
     4: ("no element at all", "begin with <configuration>"),
     5: ("something after the end of the document", "remove what follows the last closing tag; there is one root"),
     23: _UNESCAPED,
-    26: ("a character reference that XML does not have", "XML has &amp; &lt; &gt; &quot; and &apos; only"),
+    26: (
+        "a character reference that XML does not have",
+        "write the character itself; XML has &amp; &lt; &gt; &quot; and &apos; only",
+    ),
     38: ("a < inside a value", "close the value before it with a quotation mark; a < of its own is &lt;"),
     39: ("a value without quotation marks", _QUOTES),
     40: ("a value whose quotation mark is not closed", _QUOTES),
@@ -60,7 +64,7 @@ _SLIPS = {
     45: ("a comment that is not closed", "close it with -->"),
     64: ("an XML declaration that is not the very beginning", "remove what stands before <?xml, blank lines too"),
     65: ("an attribute that does not follow a closed value and a blank", _QUOTES),
-    68: ("a < or & that begins nothing", "write &lt; for < and &amp; for &"),
+    68: ("a < that begins no tag", "end the tag before it with > or />, or write &lt; for a < of its own"),
     73: ("a tag that is not closed", "end it with > or />"),
     76: ("a closing tag that does not fit", _CLOSE),
     77: ("the end of the document within an element", _CLOSE),
@@ -71,12 +75,13 @@ _SLIPS = {
     201: ("a name with a prefix that is not declared", "leave prefixes out: write <file>, not <x:file>"),
 }
 _UNDECLARED_NO_NAME = "xmlParseEntityRef: no name"
+_ABOUT_QUOTES = (38, 39, 40, 65)
 _CONSEQUENCES = (5, 73, 76, 77)  # often only follow from an earlier slip
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element: its name, its attributes, its own text (comments and children left out), its 1-based line.
+    """One element: name, attributes, own text (without comments and children), the 1-based line it begins on.
 
     A name in a namespace is `{namespace}name`.
     """
@@ -112,7 +117,7 @@ def read_tree(data: bytes) -> Element:
         raise ConfigError(tuple(_slips(parser, text.split("\n")))) from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise ConfigError(_doctype(1))
-    return _element(root)
+    return _element(root, _start_lines(text))
 
 
 def _too_large(measure: str) -> Problem:
@@ -178,20 +183,31 @@ def _slips(parser: etree.XMLParser, lines: list[str]) -> Iterator[Problem]:
         mismatch = _MISMATCH.search(entry.message)
         if mismatch is not None:
             what = f"</{mismatch[3]}> where <{mismatch[1]}> of line {mismatch[2]} is to be closed"
-        if entry.line <= len(lines) and _TYPOGRAPHIC_QUOTES.search(lines[entry.line - 1]):
+        line = lines[entry.line - 1] if entry.line <= len(lines) else ""
+        if entry.type in _ABOUT_QUOTES and _TYPOGRAPHIC_QUOTES.search(line):
             hint = "the line holds typographic quotation marks: type plain ones"
         yield error("not-well-formed", f"line {entry.line}, column {entry.column}: {what}", hint, line=entry.line)
     if not seen:
         yield error("not-well-formed", "the document is not XML", "check the file with an XML editor")
 
 
-def _element(node: etree._Element) -> Element:
+def _start_lines(text: str) -> Iterator[int]:
+    """The line on which each start tag of a well-formed document begins (libxml2 knows where it ends)."""
+    line, place = 1, 0
+    for tag in _TAG.finditer(text):
+        if tag[1] is not None:
+            line += text.count("\n", place, tag.start())
+            place = tag.start()
+            yield line
+
+
+def _element(node: etree._Element, lines: Iterator[int]) -> Element:
+    line = next(lines)
     children: list[Element] = []
     text = [node.text or ""]
     for child in node:
         if isinstance(child.tag, str):
-            children.append(_element(child))
+            children.append(_element(child, lines))
         text.append(child.tail or "")
     attributes = {str(name): str(value) for name, value in node.attrib.items()}
-    line: int = node.sourceline or 1  # type: ignore[assignment]  # the stubs leave its type open
     return Element(str(node.tag), attributes, "".join(text), line, tuple(children))

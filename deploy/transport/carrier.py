@@ -42,8 +42,8 @@ class Endpoint:
 class Request:
     """One request. `target` is an ASCII path with its query; `location` is for messages only.
 
-    `fields` are sent besides the carrier's standing ones. `deadline` (`time.monotonic` seconds) is when
-    the whole head of the answer must be here.
+    `fields` are sent besides the carrier's standing ones; `content` needs its own Content-Length among
+    them. `deadline` (`time.monotonic` seconds) is when the whole head of the answer must be here.
     """
 
     location: Location
@@ -65,6 +65,11 @@ class Answer(Protocol):
 
     @property
     def fields(self) -> Mapping[bytes, bytes]: ...
+
+    @property
+    def proxied(self) -> bool:
+        """Whether it came through a proxy, and so perhaps from it."""
+        ...
 
     def readinto(self, buffer: memoryview, deadline: float | None = None) -> int:
         """Fill up to `len(buffer)` bytes; 0 only at the proven end of the body (else cut-off).

@@ -90,10 +90,7 @@ def native_path(location: Location, *, windows: bool) -> str:
     if not windows:
         if location.scheme is not Scheme.FILE or location.anchor != "/":
             raise _wrong("not-found", location, "this computer has no drives", "write a path that begins with /")
-        try:
-            return os.fsdecode("/".join(["", *location.segments]).encode("utf-8", "surrogateescape") or b"/")
-        except UnicodeError as wrong:
-            raise _wrong("not-found", location, "no such name is possible here", "check the spelling") from wrong
+        return os.fsdecode("/".join(["", *location.segments]).encode("utf-8", "surrogateescape") or b"/")
     if location.scheme is Scheme.UNC:
         return "\\".join([_share(location), *location.segments])
     if location.anchor == "/":

@@ -35,6 +35,8 @@ _UNSENDABLE = re.compile("[\r\n\0]")
 _NO_FILES = re.compile(r"(?i)no (?:such )?files(?! or)")
 _CANNOT_OPEN = re.compile(r"(?i)failed to open directory")
 _CHUNK = 64 * 1024
+# A listing may take the time of a control exchange and a second more for each so many bytes.
+_LISTING_RATE = 64 * 1024
 
 _Answer = TypeVar("_Answer")
 
@@ -240,12 +242,15 @@ class _Folder:
                 return b""
             raise refusal(self._folder, str(wrong), listing=True) from wrong
         received = bytearray()
+        began = time.monotonic()
         with translated(self._folder, reading=True):
             with data:
                 for chunk in _chunks(data, self._settings):
                     received += chunk
                     if len(received) > self._settings.listing_cap:
                         raise failure("listing-too-large", self._folder, f"over {len(received)} bytes of names")
+                    if time.monotonic() - began > self._settings.answer_timeout + len(received) / _LISTING_RATE:
+                        raise TimeoutError
             reply = self._session.finish()
         if _CANNOT_OPEN.search(reply):
             raise failure("not-listable", self._folder, "the server may not read the folder")

@@ -74,8 +74,9 @@ def parse_mlsd(data: bytes) -> tuple[Row, ...]:
 
 def parse_facts(line: str) -> Row | None:
     """Read one row of facts (RFC 3659 section 7.2); None for the folder itself and its parent."""
-    facts, blank, name = line.partition(" ")
-    if not blank or not name or (facts and not facts.endswith(";")):
+    # Some servers put the target of a link into its type, blanks and all: the facts end at "; ".
+    facts, end, name = ("", " ", line[1:]) if line.startswith(" ") else line.partition("; ")
+    if not end or not name:
         raise UnreadableRowError(line)
     known = {}
     for fact in facts.split(";"):

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import ftplib
+import re
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from typing import TextIO, cast
 
 import truststore
@@ -22,6 +24,7 @@ from deploy.transport.contract import TransportSettings
 from deploy.transport.location import DEFAULT_PORTS, Credentials, Location, Scheme
 
 REPLY_CAP = 1024 * 1024
+_REPLY = re.compile(r"[1-5][0-9]{2}(?:[ -]|\r?\n)")
 _NOT_IMPLEMENTED = ("500", "501", "502", "503", "504")
 
 
@@ -37,6 +40,7 @@ class ControlLines:
         """Give the next exchange this long and `REPLY_CAP` bytes."""
         self._deadline = time.monotonic() + seconds
         self._left = REPLY_CAP
+        self._first = True
         self._connection.settimeout(seconds)
 
     @property
@@ -60,6 +64,9 @@ class ControlLines:
         end = min(end or limit, limit)
         line = self._buffer[:end].decode("latin-1")
         del self._buffer[:end]
+        if self._first and _REPLY.match(line) is None:
+            raise ftplib.error_proto(f"no FTP reply: {line}")
+        self._first = False
         return line
 
     def close(self) -> None:
@@ -88,16 +95,24 @@ class FtpSession:
         return self._ftp.sock is None
 
     def connect(self) -> None:
-        """Connect, secure the connection where the scheme asks for it, and log in."""
+        """Connect, secure the connection where the scheme asks for it, and log in; closed if that fails."""
         address = (self._origin.host, self._origin.effective_port)
         connection = socket.create_connection(address, timeout=self._settings.connect_timeout)
+        try:
+            self._enter(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def _enter(self, connection: socket.socket) -> None:
         self._ftp.host = self._origin.host
         self._ftp.af = connection.family
         self._attach(connection)
         implicit = is_implicit(self._origin)
         if implicit:
             self._attach(self._secured(connection, None))
-        self._ftp.welcome = self._ftp.getresp()
+        with _entering():
+            self._ftp.welcome = self._ftp.getresp()
         if self._ftp.welcome[0] != "2":
             raise ftplib.error_reply(self._ftp.welcome)
         if self._context is not None and not implicit:
@@ -213,7 +228,8 @@ class FtpSession:
         credentials = self._origin.credentials or Credentials("anonymous", "anonymous@")
         self.broken = True
         self._lines.allow(self._settings.answer_timeout)
-        self._ftp.login(wire(credentials.username), wire(credentials.password))
+        with _entering():
+            self._ftp.login(wire(credentials.username), wire(credentials.password))
         self.broken = False
         if self._context is not None:
             self.command("PBSZ 0")
@@ -238,6 +254,15 @@ class FtpSession:
 
     def _restarts(self, offset: int) -> bool:
         return self.optional(f"REST {offset}") is not None
+
+
+@contextlib.contextmanager
+def _entering() -> Iterator[None]:
+    """Whatever refusal meets a user at the door, it means 530: not logged in."""
+    try:
+        yield
+    except ftplib.error_perm as wrong:
+        raise ftplib.error_perm(f"530{str(wrong)[3:]}") from wrong
 
 
 def wire(name: str) -> str:

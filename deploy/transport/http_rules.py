@@ -14,6 +14,7 @@ from deploy.transport.validity import FINEST_PROOF, provably_same
 
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_GATEWAY = frozenset({502, 503, 504})
 WEAK_DATE = 60.0
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _CONTENT_RANGE = re.compile(rb"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
@@ -55,7 +56,10 @@ def same_file(held: Validators, now: Validators) -> bool:
 
 
 def conditions(resume: Resume | None, unless: Validators | None) -> tuple[tuple[str, str], ...]:
-    """The request fields that ask for less than the whole file (sections 13.1 and 14.2); () without a proof to ask by."""
+    """The request fields that ask for less than the whole file (sections 13.1 and 14.2).
+
+    () where nothing is held that the server could prove to be unchanged.
+    """
     fields: list[tuple[str, str]] = []
     if unless is not None:
         tag, date = _proof(unless)
@@ -72,11 +76,11 @@ def conditions(resume: Resume | None, unless: Validators | None) -> tuple[tuple[
 
 
 def _proof(held: Validators) -> tuple[str | None, str | None]:
-    """A strong ETag and a strong date, where they are known."""
+    """A strong ETag, and a date that proves the same bytes together with the size, where they are known."""
     tag = held.strong_etag
     if tag is not None and not _ETAG.fullmatch(tag):
         tag = None
-    if held.modified is None or held.precision > FINEST_PROOF:
+    if held.modified is None or held.size is None or held.precision > FINEST_PROOF:
         return tag, None
     return tag, format_http_date(held.modified)
 
@@ -131,6 +135,13 @@ def unsatisfied_size(fields: Mapping[bytes, bytes]) -> int | None:
 def refusal(location: Location, answer: Answer, now: float) -> SourceError:
     """What a status means that is not the one hoped for; `now` is POSIX seconds, for Retry-After."""
     status = answer.status
+    if answer.proxied and status in _GATEWAY:
+        said = f"the proxy does not get through to the server (status {status})"
+        return SourceError(
+            failure("unreachable", location, said).problems,
+            transient=True,
+            retry_after=_retry_after(answer.fields, now),
+        )
     if status in (404, 410):
         hint = "check the spelling, upper and lower case too"
         return failure("not-found", location, f"there is no such file or folder (status {status})", hint=hint)

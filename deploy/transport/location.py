@@ -15,7 +15,7 @@ from deploy.errors import ConfigError, error, quoted
 from deploy.wildcard import WILDCARDS, has_wildcard
 
 _URL = re.compile(r"(?i)(file|[a-z][a-z0-9+.-]+(?=://)):[\\/]{2}")
-_DRIVE = re.compile(r"(?i)/?([a-z]):(?:[\\/]|\Z)")
+_DRIVE = re.compile(r"(?i)[\\/]?([a-z]):(?:[\\/]|\Z)")
 _DEVICE_PATH = re.compile(r"[\\/]{2}[.?](?:[\\/]|\Z)")
 _TWO_SEPARATORS = ("\\\\", "//", "\\/", "/\\")
 _SEPARATORS = re.compile(r"[\\/]+")
@@ -24,7 +24,7 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\/]")
 _HOST = re.compile(r"[.-]*\w[\w.-]*")
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[.-]*\w[\w.-]*)(?::([0-9]{1,5}))?")
 _BEGINNINGS = r"http://, https://, ftp://, ftps://, ftpes://, file:// or \\SERVER\Share"
-_MISREAD = re.compile(r"[%?*\\]")
+_MISREAD = re.compile(r"[%?*:\\]")
 _PATH_SAFE = "!$&'()+,;=:@~"
 
 
@@ -129,15 +129,19 @@ class Location:
         return f"{self.scheme.value}://{self.authority}{self.path()}"
 
 
-def _encoded(segment: str) -> str:
-    return quote_from_bytes(segment.encode("utf-8", "surrogateescape"), safe=_PATH_SAFE)
+def _encoded(segment: str, safe: str = _PATH_SAFE) -> str:
+    return quote_from_bytes(segment.encode("utf-8", "surrogateescape"), safe=safe)
 
 
 def _readable(segment: str) -> str:
     """Encoded only where the plain character would be misread or not be seen."""
-    if segment.isprintable() and not _MISREAD.search(segment):
+    edges = segment[:1] + segment[-1:]
+    if segment.isprintable() and " " not in edges and not _MISREAD.search(segment):
         return segment
-    return "".join(c if c.isprintable() and not _MISREAD.match(c) else _encoded(c) for c in segment)
+    encoded_too = " " if " " in edges else ""
+    return "".join(
+        _encoded(c, "") if c in encoded_too or not c.isprintable() or _MISREAD.match(c) else c for c in segment
+    )
 
 
 def _printable(segment: str) -> str:
@@ -286,7 +290,7 @@ def _name(segment: str, *, encoded: bool) -> str:
     if name == "..":
         raise _bad("'..' in an address", "write the address of the folder itself")
     if _UNSAFE.search(name):
-        raise _bad(f"{quoted(segment)} hides a separator or a control character", "write separators as /")
+        raise _bad(f"{quoted(segment)} hides a separator or a control character", "write the plain name")
     return name
 
 

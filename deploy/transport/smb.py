@@ -206,6 +206,10 @@ class SmbTransport:
             connection.connect(timeout=self._settings.connect_timeout)
         except ValueError as wrong:
             raise _unconnected(wrong, location) from wrong
+        except SMBException as wrong:
+            if "timeout" not in str(wrong):  # smbprotocol has no type of its own for it
+                raise
+            raise failure("timed-out", location) from wrong
         session = Session(
             connection, self._user, self._server.password or "", require_encryption=False, auth_protocol="negotiate"
         )

@@ -30,7 +30,6 @@ from deploy.transport.http_rules import (
     validators_of,
 )
 from deploy.transport.location import DEFAULT_PORTS, Credentials, Location
-from deploy.transport.wire import METHODS as WIRE_METHODS
 from deploy.transport.wire import Wire
 
 MOST_REDIRECTS = 5
@@ -61,7 +60,7 @@ class WebTransport:
         self._origin = origin
         self._settings = settings
         self._endpoint: Endpoint | None = None
-        self._carriers: dict[tuple[Endpoint, bool], Carrier] = {}
+        self._carriers: dict[Endpoint, Carrier] = {}
         self._standing = [("User-Agent", f"micce-deploy/{__version__}"), ("Accept", "*/*")]
         self._standing.append(("Accept-Encoding", "identity"))
         if origin.credentials is not None:
@@ -81,9 +80,13 @@ class WebTransport:
             return self._collection(folder, reply, wrong)
 
     def stat(self, file: Location) -> Validators:
-        """What a HEAD answer says; of a GET answer, unread, where the server does not do HEAD."""
+        """What a HEAD answer says; the head of a GET answer where a server does not do HEAD or leaves the length out.
+
+        Apache leaves it out for empty files.
+        """
         answer = self._ask("HEAD", file, file.path()).answer
-        if answer.status in (405, 501):
+        told = b"content-length" in answer.fields or b"transfer-encoding" in answer.fields
+        if answer.status in (405, 501) or (answer.status == 200 and not told):
             _drain(answer)
             answer = self._ask("GET", file, file.path()).answer
         if answer.status != 200:
@@ -165,7 +168,7 @@ class WebTransport:
 
     def _collection(self, folder: Location, reply: _Reply, no_index: SourceError) -> Listing:
         """The listing by PROPFIND (RFC 4918 section 9.1); raises `no_index` if the server does not do WebDAV."""
-        fields = (("Depth", "1"), ("Content-Type", "application/xml"))
+        fields = (("Depth", "1"), ("Content-Type", "application/xml"), ("Content-Length", str(len(_PROPFIND))))
         try:
             found = self._ask("PROPFIND", folder, reply.target, fields, content=_PROPFIND, endpoint=reply.endpoint)
         except SourceError as wrong:
@@ -232,7 +235,7 @@ class WebTransport:
         endpoint = endpoint or self._endpoint
         deadline = time.monotonic() + self._settings.answer_timeout
         for _ in range(MOST_REDIRECTS + 1):
-            carrier = self._carrier(endpoint, method)
+            carrier = self._carrier(endpoint)
             answer = carrier.send(Request(location, method, target, deadline, fields, content))
             if answer.status not in REDIRECTS:
                 return _Reply(answer, endpoint, target)
@@ -246,20 +249,18 @@ class WebTransport:
         said = f"redirected more than {MOST_REDIRECTS} times"
         raise failure("redirect-refused", location, said, hint="check the server's redirects")
 
-    def _carrier(self, endpoint: Endpoint, method: str) -> Carrier:
-        """The wire for what it can do; httpx through proxies and for other methods."""
-        kept = self._carriers.get((endpoint, method in WIRE_METHODS))
-        if kept is not None:
-            return kept
+    def _carrier(self, endpoint: Endpoint) -> Carrier:
+        carrier = self._carriers.get(endpoint)
+        if carrier is not None:
+            return carrier
         proxy = proxy_for(endpoint, self._settings.proxies)
-        carrier: Carrier
-        if proxy is None and method in WIRE_METHODS:
+        if proxy is None:
             carrier = Wire(endpoint, self._standing, self._settings)
         else:
             from deploy.transport.httpx_carrier import HttpxCarrier
 
             carrier = HttpxCarrier(endpoint, self._standing, self._settings, proxy)
-        self._carriers[endpoint, method in WIRE_METHODS] = carrier
+        self._carriers[endpoint] = carrier
         return carrier
 
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 GET and HEAD over a socket of its own: the quick way for direct connections (RFC 9112).
+"""HTTP/1.1 over a socket of its own: the quick way for direct connections (RFC 9112).
 
 The head of an answer is read and parsed by llhttp; a body with a length is then received straight into
 the caller's buffer. A request costs two system calls beside its waiting, a large body no copy.
@@ -19,7 +19,6 @@ from deploy.transport.contract import TransportSettings
 from deploy.transport.location import Location
 from deploy.transport.pace import Pace
 
-METHODS = frozenset({"GET", "HEAD"})
 _BUFFER = 64 * 1024
 _LONGEST_OVERHEAD = 256 * 1024
 _BLANK_LINE = b"\r\n\r\n"
@@ -31,8 +30,9 @@ _TOLERANCE = 0.1
 class Wire:
     """One kept-alive connection to `endpoint`; `standing` fields go with every request.
 
-    A kept connection that the server has closed before any byte of an answer is replaced once, unseen.
-    A head may be 64 KiB long. An answer not wholly read costs the connection.
+    For methods that may be sent twice (GET, HEAD, PROPFIND): a kept connection that the server has closed
+    before any byte of an answer is replaced once, unseen. A head may be 64 KiB long. An answer not wholly
+    read costs the connection.
     """
 
     def __init__(self, endpoint: Endpoint, standing: Sequence[tuple[str, str]], settings: TransportSettings) -> None:
@@ -48,7 +48,7 @@ class Wire:
         self._start = self._stop = 0
 
     def send(self, request: Request) -> WireAnswer:
-        """Send a GET or HEAD and read the head of the answer.
+        """Send a request and read the head of the answer.
 
         Raises `SourceError` (unreachable, timed-out, cut-off, bad-answer, certificate-refused).
         """
@@ -78,7 +78,7 @@ class Wire:
         Raises `TimeoutError` and `SourceError` (cut-off).
         """
         connection = self._socket
-        if connection is None or answer is not self._current:
+        if connection is None or not self.holds(answer):
             raise failure("cut-off", answer.location, "the connection was given up before the end of the file")
         count = min(self._stop - self._start, len(into))
         if count:
@@ -94,9 +94,13 @@ class Wire:
             said = f"the connection broke before the end of the file ({wrong.strerror or wrong})"
             raise failure("cut-off", answer.location, said) from wrong
 
+    def holds(self, answer: WireAnswer) -> bool:
+        """Whether the answer's body can still be read."""
+        return answer is self._current
+
     def leave(self, answer: WireAnswer, *, reusable: bool) -> None:
         """The answer is done with: wholly read from a connection that can be used again, or not."""
-        if answer is not self._current:
+        if not self.holds(answer):
             return
         self._current = None
         if not reusable or self._start != self._stop:
@@ -115,10 +119,10 @@ class Wire:
 
     def _asked(self, connection: socket.socket, request: Request) -> WireAnswer:
         extra = "".join([f"{name}: {value}\r\n" for name, value in request.fields])
-        message = f"{request.method} {request.target}{self._standing}{extra}\r\n".encode("latin-1")
+        message = f"{request.method} {request.target}{self._standing}{extra}\r\n".encode("latin-1") + request.content
         try:
             self._limit(connection, request.deadline - time.monotonic())
-            connection.sendall(message)
+            self._send(connection, message)
             head = self._read_head(connection, request)
         except TimeoutError as wrong:
             raise failure("timed-out", request.location, "no whole answer in time") from wrong
@@ -126,6 +130,14 @@ class Wire:
         if not answer.left:
             answer.finish()
         return answer
+
+    def _send(self, connection: socket.socket, message: bytes) -> None:
+        try:
+            connection.sendall(message)
+        except TimeoutError:
+            raise
+        except OSError as wrong:
+            raise _NothingCameError from wrong
 
     def _read_head(self, connection: socket.socket, request: Request) -> _Head:
         """Receive the head of the final answer; what came behind it stays buffered."""
@@ -179,6 +191,7 @@ class Wire:
 class WireAnswer:
     """An answer on a `Wire`; see `deploy.transport.carrier.Answer`."""
 
+    proxied = False
     __slots__ = ("_chunks", "_pace", "_reusable", "_wire", "fields", "left", "location", "status")
 
     def __init__(self, wire: Wire, request: Request, head: _Head, settings: TransportSettings) -> None:
@@ -212,9 +225,8 @@ class WireAnswer:
         return count
 
     def close(self) -> None:
-        """Give the connection up if the body is not wholly read."""
+        """Give the connection up if the body is not wholly read; to read on is an error then."""
         if self.left:
-            self.left = 0
             self._wire.leave(self, reusable=False)
 
     def finish(self) -> None:
@@ -223,6 +235,8 @@ class WireAnswer:
         self._wire.leave(self, reusable=self._reusable and not (self._chunks and self._chunks.overrun))
 
     def _read_chunks(self, chunks: _Chunks, buffer: memoryview, deadline: float | None) -> int:
+        if not self._wire.holds(self):
+            raise self._failed("cut-off", "the connection was given up before the end of the file")
         while not chunks.ready:
             count = self._receive(chunks.raw, deadline)
             if not count:

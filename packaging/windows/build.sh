@@ -38,6 +38,12 @@ make_python() {
     rm -rf "$work"
 }
 
+make_programs() {
+    rm -rf "$home/programs"
+    mkdir "$home/programs"
+    x86_64-w64-mingw32-gcc -O2 -Wall -Werror -municode -static -s -o "$home/programs/ClientSetup.exe" "$here/clientsetup.c"
+}
+
 make_packages() {
     rm -rf "$home/packages"
     pip install --no-deps --require-hashes --platform win_amd64 --python-version 3.11 --only-binary=:all: \
@@ -53,5 +59,6 @@ make_prefix() {
 mkdir -p "$home"
 wheels=$("$python" "$here/wheels.py")
 part python "$(cat "$here/python.txt" "$here/bcryptprimitives.c" "$here/build.sh")"
+part programs "$(cat "$here/clientsetup.c")"
 part packages "$wheels"
 part prefix "$("$WINE" --version 2>/dev/null | cat)"

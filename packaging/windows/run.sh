@@ -25,6 +25,8 @@ server=$SERVER_PID
 trap 'kill "$server" 2>/dev/null || true; wineserver_of_ours -k || true' EXIT
 read -r address <&"${SERVER[0]}"
 
+mapfile -t elsewhere < <(sed -E 's/^#.*//; s/ +#.*//; /^$/d' "$here/tests.txt")
+
 # Wine refuses a plain file as a standard stream, so everything goes through a pipe.
-wine "$home/python/python.exe" -m pytest -m windows -p no:cacheprovider tests/windows tests/contract/test_host.py \
-    --served-at "$address" --served-from "Z:${served//\//\\}" "$@" </dev/null 2>&1 | cat
+wine "$home/python/python.exe" -m pytest -m 'not deep' -p no:cacheprovider tests/windows "${elsewhere[@]}" \
+    --served-at "$address" --served-from "Z:${served//\//\\}" --programs "Z:${home//\//\\}\\programs" "$@" </dev/null 2>&1 | cat

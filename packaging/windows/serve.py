@@ -1,4 +1,4 @@
-"""Serve a folder on a loopback port from the Linux side; prints the address, ends with its standard input or a signal."""
+"""Serve a folder on a loopback port of the Linux side; the first line printed is the address."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.architecture.source import Module
 
+KEYWORD_ONLY = 1_000_000
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -23,10 +24,12 @@ class Codes:
 def codes(modules: Iterable[Module]) -> Codes:
     """The codes given to every function or class of the project that takes a `code`."""
     modules = tuple(modules)
-    takers = _takers(modules)
+    by_module = {module.name: dict(_takers(module)) for module in modules}
+    everywhere = {name: place for takers in by_module.values() for name, place in takers.items() if place is not None}
     said = dict(_defaults(modules))
     unclear: list[str] = []
     for module in modules:
+        takers = everywhere | by_module[module.name]
         constants = _constants(module.tree)
         forwarding = _inside_takers(module.tree)
         for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
@@ -42,34 +45,33 @@ def codes(modules: Iterable[Module]) -> Codes:
     return Codes(said, tuple(unclear))
 
 
-def _takers(modules: Iterable[Module]) -> dict[str, int]:
-    """Functions and dataclasses with a `code`, and its position among the arguments of a call."""
-    takers: dict[str, int] = {}
-    for module in modules:
-        methods = {
-            id(node)
-            for owner in ast.walk(module.tree)
-            if isinstance(owner, ast.ClassDef)
-            for node in owner.body
-            if isinstance(node, ast.FunctionDef) and not any("static" in ast.unparse(d) for d in node.decorator_list)
-        }
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.FunctionDef):
-                names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
-                if "code" in names and _is_text(node, "code"):
-                    takers[node.name] = names.index("code") - (id(node) in methods)
-            elif isinstance(node, ast.ClassDef):
-                fields = [
-                    item.target.id
-                    for item in node.body
-                    if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-                ]
-                texts = [
-                    item for item in node.body if isinstance(item, ast.AnnAssign) and ast.unparse(item.target) == "code"
-                ]
-                if texts and ast.unparse(texts[0].annotation) == "str":
-                    takers[node.name] = fields.index("code")
-    return takers
+def _takers(module: Module) -> Iterator[tuple[str, int | None]]:
+    """Every function and class of a module with the position its `code` has in a call; None without one."""
+    for node in module.tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, _position(node)
+        elif isinstance(node, ast.ClassDef):
+            yield node.name, _field_position(node)
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef):
+                    static = any("static" in ast.unparse(decorator) for decorator in method.decorator_list)
+                    position = _position(method)
+                    yield method.name, position if position is None or static else max(position - 1, 0)
+
+
+def _position(function: ast.FunctionDef) -> int | None:
+    if not _is_text(function, "code"):
+        return None
+    names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
+    return names.index("code") if "code" in names else KEYWORD_ONLY
+
+
+def _field_position(owner: ast.ClassDef) -> int | None:
+    fields = [item for item in owner.body if isinstance(item, ast.AnnAssign)]
+    for number, item in enumerate(fields):
+        if ast.unparse(item.target) == "code" and ast.unparse(item.annotation) == "str":
+            return number
+    return None
 
 
 def _defaults(modules: Iterable[Module]) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ PURE = {
         "events",
         "freshness",
         "jobs",
+        "jsonlines",
         "machine",
         "messages",
         "plan",

@@ -36,6 +36,7 @@ HARMLESS_CALLS = frozenset(
         "len",
         "list",
         "lower",
+        "map",
         "maketrans",
         "max",
         "min",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import tomllib
@@ -142,6 +143,20 @@ def test_every_machine_toml_shown_is_valid() -> None:
     for block in shown:
         tomllib.loads(block.text)
         assert parse_machine(block.text.encode(), f"{block.file}:{block.line}").problems == ()
+
+
+def test_every_name_of_the_json_is_in_the_reference() -> None:
+    tree = ast.parse((ROOT / "deploy" / "rendering.py").read_text("utf-8"))
+    keys = {
+        key.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
+    described = set(re.findall(r"`([\w-]+)`", (ROOT / "docs" / "reference" / "json.md").read_text("utf-8")))
+    assert {"files", "sha256", "restartNeeded"} <= keys
+    assert keys - described == set()
 
 
 def test_every_make_target_mentioned_exists() -> None:

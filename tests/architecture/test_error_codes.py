@@ -65,5 +65,12 @@ def test_a_code_made_up_at_run_time_is_noticed() -> None:
     assert codes([module]).unclear == ("deploy/x.py:2: f'disk-{x}'",)
 
 
+def test_functions_of_one_name_in_two_modules_are_told_apart() -> None:
+    one = parse("deploy.x", "def wrong(key: str, code: str): ...\nwrong('not-a-code', 'said-here')")
+    other = parse("deploy.y", "class T:\n    def wrong(self, code: str, key: str): ...\nT().wrong('said-there', 'key')")
+    third = parse("deploy.z", "def wrong(what: str): ...\nwrong('nothing', x)")
+    assert codes([one, other, third]).said.keys() == {"said-here", "said-there"}
+
+
 def test_codes_are_kebab_case() -> None:
     assert not any(KEBAB.fullmatch(wrong) for wrong in ("Disk-Full", "disk_full", "disk--full", "-disk", "disk full"))

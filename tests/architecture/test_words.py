@@ -34,7 +34,7 @@ FORBIDDEN = (
     "npm" + r"js\.org",
     r"(?<![\w.])/wo" + "rk/",
     r"(?<![\w.$])/ro" + "ot/",
-    r"(?<![\w.$])/ho" + r"me/[a-z]",
+    r"(?<![\w.$])/ho" + r"me/(user|ubuntu|runner|dev|debian)\b",
     "/opt/" + "(pypi|wheels)",
     r"c:[\\/]us" + r"ers[\\/](?!public|default)[a-z]",
 )

@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.transport.contract import Proxies, Transport, TransportSettings
 from deploy.transport.location import Credentials, Location, Scheme
+from deploy.transport.memory import MemoryFile, MemorySource
 from deploy.transport.registry import open_transport
 from deploy.transport.smb import SmbTransport
 from tests.servers import samba as smbd
@@ -86,9 +87,10 @@ def plant(root: Path, *, raw_names: bool = True, unix_names: bool = True) -> Non
 class Site:
     """One running source.
 
-    `root` is the address of `docroot`. `relay` stands before a server whose connections and bytes it can
-    count; `bodies` tells how many bytes of file contents the server sent so far. `resumes` and `tells`
-    say whether the server can send a part, and can say that a file is unchanged.
+    `root` is the address of `docroot`. `relay` stands before a server, or the proxy before it; `connections`
+    counts connections so far, of which a transport needs `most_connections`; `bodies` tells how many bytes
+    of file contents were sent so far. The rest says what the server itself cannot do: send a part of a
+    file, tell names that are not UTF-8, tell names that Windows forbids, have an empty folder.
     """
 
     kind: str
@@ -98,10 +100,12 @@ class Site:
     relay: Relay | None = None
     bodies: Callable[[], int] | None = None
     connections: Callable[[], int] | None = None
+    most_connections: int = 1
+    behind_proxy: bool = False
     resumes: bool = True
-    tells: bool = True
     raw_names: bool = True
     unix_names: bool = True
+    empty_folders: bool = True
 
     def at(self, *names: str) -> Location:
         return self.root.with_segments((*self.root.segments, *names))
@@ -115,21 +119,17 @@ def files(tmp: Path) -> Iterator[Site]:
     yield Site("files", root, docroot, lambda at: open_transport(at, TransportSettings()))
 
 
-def _web(
-    scheme: Scheme, site_relay: Relay, docroot: Path, settings: TransportSettings, kind: str, **traits: bool
-) -> Site:
-    host = "localhost" if scheme is Scheme.HTTPS else "127.0.0.1"
-    root = Location(scheme, host, site_relay.port)
-    keeps = traits.pop("keeps", True)
+def _web(kind: str, scheme: Scheme, docroot: Path, counted: Relay, settings: TransportSettings | None = None) -> Site:
+    asked = settings if settings is not None else TransportSettings()
+    root = Location(scheme, "localhost" if scheme is Scheme.HTTPS else "127.0.0.1", counted.port)
     return Site(
         kind,
         root,
         docroot,
-        lambda at: open_transport(at, settings),
-        site_relay,
-        lambda: site_relay.answered,
-        (lambda: site_relay.connections) if keeps else None,
-        **traits,
+        lambda at: open_transport(at, asked),
+        counted,
+        bodies=lambda: counted.answered,
+        connections=lambda: counted.connections,
     )
 
 
@@ -137,7 +137,7 @@ def _web(
 def nginx_plain(tmp: Path) -> Iterator[Site]:
     plant(tmp / "doc")
     with nginx(tmp / "doc", tmp / "server") as server, relay(server.port) as counted:
-        yield _web(Scheme.HTTP, counted, tmp / "doc", TransportSettings(), "nginx")
+        yield _web("nginx", Scheme.HTTP, tmp / "doc", counted)
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def nginx_tls(tmp: Path) -> Iterator[Site]:
     made = issue(tmp / "certificates")
     settings = TransportSettings(ca_file=str(made.ca_file))
     with nginx(tmp / "doc", tmp / "server", tls=made) as server, relay(server.port) as counted:
-        yield _web(Scheme.HTTPS, counted, tmp / "doc", settings, "nginx-tls")
+        yield _web("nginx-tls", Scheme.HTTPS, tmp / "doc", counted, settings)
 
 
 @contextmanager
@@ -158,9 +158,8 @@ def nginx_by_proxy(tmp: Path) -> Iterator[Site]:
         relay(proxy.port) as counted,
     ):
         settings = TransportSettings(proxies=Proxies(http=f"http://127.0.0.1:{counted.port}"))
-        site = _web(Scheme.HTTP, counted, tmp / "doc", settings, "nginx-by-proxy")
-        root = Location(Scheme.HTTP, "127.0.0.1", server.port)
-        yield Site("nginx-by-proxy", root, site.docroot, site.connect, counted, site.bodies, site.connections)
+        site = _web("nginx-by-proxy", Scheme.HTTP, tmp / "doc", counted, settings)
+        yield replace(site, root=replace(site.root, port=server.port), behind_proxy=True)
 
 
 @contextmanager
@@ -174,40 +173,42 @@ def nginx_tls_by_proxy(tmp: Path) -> Iterator[Site]:
     ):
         proxies = Proxies(https=f"http://127.0.0.1:{counted.port}")
         settings = TransportSettings(proxies=proxies, ca_file=str(made.ca_file))
-        site = _web(Scheme.HTTPS, counted, tmp / "doc", settings, "nginx-tls-by-proxy")
-        root = Location(Scheme.HTTPS, "localhost", server.port)
-        yield Site("nginx-tls-by-proxy", root, site.docroot, site.connect, counted, site.bodies, site.connections)
+        site = _web("nginx-tls-by-proxy", Scheme.HTTPS, tmp / "doc", counted, settings)
+        yield replace(site, root=replace(site.root, port=server.port), behind_proxy=True)
 
 
 @contextmanager
 def apache_plain(tmp: Path) -> Iterator[Site]:
     plant(tmp / "doc")
     with apache(tmp / "doc", tmp / "server", index=FANCY) as server, relay(server.port) as counted:
-        yield _web(Scheme.HTTP, counted, tmp / "doc", TransportSettings(), "apache")
+        yield _web("apache", Scheme.HTTP, tmp / "doc", counted)
 
 
 @contextmanager
 def apache_dav(tmp: Path) -> Iterator[Site]:
+    """The methods of WebDAV go over a connection of their own."""
     plant(tmp / "doc", raw_names=False)
     extra = dav(tmp / "doc")
     with apache(tmp / "doc", tmp / "server", index=PLAIN, extra=extra) as server, relay(server.port) as counted:
-        yield _web(Scheme.HTTP, counted, tmp / "doc", TransportSettings(), "apache-dav", raw_names=False)
+        yield replace(_web("apache-dav", Scheme.HTTP, tmp / "doc", counted), raw_names=False, most_connections=2)
 
 
 @contextmanager
 def lighttpd_plain(tmp: Path) -> Iterator[Site]:
-    plant(tmp / "doc")
-    with lighttpd(tmp / "doc", tmp / "server") as server, relay(server.port) as counted:
-        yield _web(Scheme.HTTP, counted, tmp / "doc", TransportSettings(), "lighttpd")
+    """It refuses addresses that are not UTF-8, and by itself remembers for a second what a file was like."""
+    plant(tmp / "doc", raw_names=False)
+    extra = 'server.stat-cache-engine = "disable"'
+    with lighttpd(tmp / "doc", tmp / "server", extra=extra) as server, relay(server.port) as counted:
+        yield replace(_web("lighttpd", Scheme.HTTP, tmp / "doc", counted), raw_names=False)
 
 
 @contextmanager
 def python_http(tmp: Path) -> Iterator[Site]:
-    """It sends no part of a file, and closes after each answer."""
-    plant(tmp / "doc")
+    """It sends no part of a file, closes after each answer, and spells bytes that are not UTF-8 its own way."""
+    plant(tmp / "doc", raw_names=False)
     with httpserver(tmp / "doc", tmp / "server") as url, relay(int(url.rpartition(":")[2])) as counted:
-        settings = TransportSettings()
-        yield _web(Scheme.HTTP, counted, tmp / "doc", settings, "http.server", resumes=False, keeps=False)
+        site = _web("http.server", Scheme.HTTP, tmp / "doc", counted)
+        yield replace(site, resumes=False, raw_names=False, connections=None)
 
 
 @contextmanager
@@ -285,8 +286,8 @@ def _shared(tmp: Path, share: str, credentials: Credentials | None) -> Callable[
                 tmp / "doc",
                 lambda at: SmbTransport(at, TransportSettings()),
                 counted,
-                lambda: counted.answered,
-                lambda: counted.connections,
+                bodies=lambda: counted.answered,
+                connections=lambda: counted.connections,
                 raw_names=False,
                 unix_names=False,
             )
@@ -302,7 +303,54 @@ def samba_guest(tmp: Path) -> AbstractContextManager[Site]:
     return _shared(tmp, smbd.GUESTS, None)()
 
 
+class _Mirror(MemorySource):
+    """A source in memory that holds what a folder holds at the moment of each call."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self._known: dict[str, float] = {}
+
+    def names(self, folder: tuple[str, ...]) -> dict[str, MemoryFile | None]:
+        self._mirror()
+        return super().names(folder)
+
+    def look(self, operation: str, path: tuple[str, ...]) -> MemoryFile:
+        self._mirror()
+        return super().look(operation, path)
+
+    def _mirror(self) -> None:
+        seen = {}
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
+                file = Path(folder, name)
+                seen[file.relative_to(self._folder).as_posix()] = file.stat().st_mtime
+        for path in self._known.keys() - seen.keys():
+            self.remove(path)
+        for path, modified in seen.items():
+            if self._known.get(path) != modified:
+                self.put(path, (self._folder / path).read_bytes(), modified=modified)
+        self._known = seen
+
+
+@contextmanager
+def memory(tmp: Path) -> Iterator[Site]:
+    """The stand-in of the simulations. It knows files only, so a folder without any is none."""
+    plant(tmp / "doc")
+    source = _Mirror(tmp / "doc")
+    root = Location(Scheme.HTTP, "in-memory.invalid")
+    yield Site(
+        "memory",
+        root,
+        tmp / "doc",
+        lambda at: source.open_transport(at, TransportSettings()),
+        bodies=lambda: source.given,
+        empty_folders=False,
+    )
+
+
 SITES: Mapping[str, Callable[[Path], AbstractContextManager[Site]]] = {
+    "memory": memory,
     "files": files,
     "nginx": nginx_plain,
     "nginx-tls": nginx_tls,

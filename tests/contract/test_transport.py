@@ -67,11 +67,15 @@ class TestListing:
         listing = transport.list(site.root)
         assert listing.folder == site.root
         kinds = {entry.name: entry.folder for entry in listing.entries}
-        expected = {entry.name: entry.is_dir() for entry in os.scandir(site.docroot) if not entry.name.startswith(".")}
+        expected = {one.name: one.is_dir() for one in os.scandir(site.docroot) if not one.name.startswith(".")}
+        if not site.empty_folders:
+            del expected["empty"]
         assert kinds == expected
         assert listing.refused == ()
 
     def test_an_empty_folder(self, site: Site, transport: Transport) -> None:
+        if not site.empty_folders:
+            pytest.skip(f"{site.kind} has no empty folders")
         assert transport.list(site.at("empty")).entries == ()
 
     def test_a_nested_folder_level_by_level(self, site: Site, transport: Transport) -> None:
@@ -247,7 +251,7 @@ class TestResuming:
         assert body.validators.size == size
         assert drained(body) == content("new", size)
 
-    @pytest.mark.parametrize("held", [Validators(), Validators(size=len(WHOLE)), Validators(modified=LONG_AGO)])
+    @pytest.mark.parametrize("held", [Validators(), Validators(size=len(WHOLE)), Validators(len(WHOLE), modified=1.0)])
     def test_what_proves_nothing_begins_anew(self, site: Site, transport: Transport, held: Validators) -> None:
         body = opened(transport, site.at("whole.bin"), Resume(1000, held))
         assert body.offset == 0
@@ -259,8 +263,6 @@ class TestConditions:
         told = transport.stat(site.at("whole.bin"))
         before = site.bodies() if site.bodies is not None else 0
         answer = transport.open(site.at("whole.bin"), unless=told)
-        if not site.tells:
-            pytest.skip(f"{site.kind} cannot say so")
         assert isinstance(answer, Unchanged)
         assert answer.validators.size in (None, len(WHOLE))
         assert drained(opened(transport, site.at("nested", "beside.bin"))) == b"beside"
@@ -303,7 +305,7 @@ class TestConnections:
             with pytest.raises(SourceError):
                 transport.open(site.at("absent.bin"))
             transport.list(site.at("many"))
-            assert site.connections() - before == 1
+            assert 1 <= site.connections() - before <= site.most_connections
 
     def test_nothing_is_connected_before_it_is_needed(self, site: Site) -> None:
         if site.connections is None:
@@ -354,19 +356,19 @@ class TestConnections:
 
 class TestErrors:
     def test_nobody_listens(self, site: Site) -> None:
-        if site.root.scheme is Scheme.FILE:
-            pytest.skip("files need no connection")
+        if site.root.scheme is Scheme.FILE or site.kind == "memory":
+            pytest.skip(f"{site.kind} needs no connection")
         with site.connect(nowhere := replace(site.root, port=free_port())) as transport:
             for ask in (transport.list, transport.stat, transport.open):
                 with pytest.raises(SourceError) as wrong:
                     ask(nowhere.child("file"))
-                assert refused(wrong) == "unreachable"
+                assert refused(wrong) in (("unreachable", "busy") if site.behind_proxy else ("unreachable",))
                 assert wrong.value.transient
 
     def test_credentials_are_in_no_message(self, site: Site) -> None:
         secret = Credentials("Canary-User", "Canary-Pass:/@%41")
-        if site.root.scheme is Scheme.FILE:
-            pytest.skip("files take no credentials")
+        if site.root.scheme is Scheme.FILE or site.kind == "memory":
+            pytest.skip(f"{site.kind} takes no credentials")
         said = []
         for root in (replace(site.root, credentials=secret), replace(site.root, credentials=secret, port=free_port())):
             with site.connect(root) as transport:

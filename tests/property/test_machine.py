@@ -12,8 +12,10 @@ from deploy.machine import parse_machine
 from deploy.toml_lines import KeyPath, key_lines
 
 SCALARS = st.one_of(
-    st.text(max_size=20).map(lambda text: '"' + "".join(f"\\u{ord(one):04X}" for one in text if ord(one) < 0xD800) + '"'),
-    st.text("abc =[]#\"{},.\t", max_size=20).map(lambda text: f"'{text}'"),
+    st.text(max_size=20).map(
+        lambda text: '"' + "".join(f"\\u{ord(one):04X}" for one in text if ord(one) < 0xD800) + '"'
+    ),
+    st.text('abc =[]#"{},.\t', max_size=20).map(lambda text: f"'{text}'"),
     st.text("abc =[]#'{},.\n", max_size=20).map(lambda text: f'"""{text}"""'),
     st.text('abc =[]#"{},.\n', max_size=20).map(lambda text: f"'''{text}'''"),
     st.integers(-(10**6), 10**6).map(str),

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 collect_ignore_glob = [] if os.name == "nt" else ["test_*.py"]
+
+if os.name == "nt":
+    # How long an example takes under Wine says nothing.
+    settings.register_profile("windows", deadline=None, derandomize=True)
+    settings.load_profile("windows")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--served-at", help="the address of a web server outside Windows")
+    parser.addoption("--programs", help="the folder of the programs made for these tests")
     parser.addoption("--served-from", help="the folder that it serves, as Windows sees it")
 
 
@@ -26,8 +32,14 @@ class Served:
 
 
 @pytest.fixture
-def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+def served(request: pytest.FixtureRequest) -> Served:
     address, folder = request.config.getoption("--served-at"), Path(request.config.getoption("--served-from"))
     own = folder / request.node.name
     own.mkdir()
-    yield Served(f"{address}/{own.name}", own)
+    return Served(f"{address}/{own.name}", own)
+
+
+@pytest.fixture
+def client_setup(request: pytest.FixtureRequest) -> Path:
+    """A program that notes how it was started (packaging/windows/clientsetup.c)."""
+    return Path(request.config.getoption("--programs"), "ClientSetup.exe")

@@ -129,5 +129,3 @@ def test_the_environment_does_not_move_them(monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("ProgramData", "ALLUSERSPROFILE", "LOCALAPPDATA", "WIN_PD_OVERRIDE_COMMON_APPDATA"):
         monkeypatch.setenv(name, "Z:\\elsewhere")
     assert "elsewhere" not in str(WindowsHost({}).machine_files()) + str(WindowsHost({}).state_folder())
-
-

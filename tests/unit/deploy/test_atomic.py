@@ -4,7 +4,6 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,12 +96,12 @@ def test_a_folder_that_is_not_there_is_the_callers_to_make(tmp_path: Path) -> No
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Iterator[list[Path]]:
+def tree(tmp_path: Path) -> list[Path]:
     paths = [tmp_path / f"folder-{number % 3}" / f"{number}" for number in range(atomic.MANY + 4)]
     for path in paths:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")
-    yield paths
+    return paths
 
 
 def test_few_files_are_flushed_one_by_one_with_their_folders(tree: list[Path], tmp_path: Path, synced: Synced) -> None:
