@@ -86,6 +86,7 @@ class Session:
 def root(
     version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
 ) -> None:
+    """Options of the command itself."""
     if version:
         typer.echo(f"micce-deploy {__version__}")
         raise typer.Exit

@@ -24,7 +24,7 @@ from deploy.messages import Outcome, Report
 from deploy.pool import WorkerProcess, Workers
 from deploy.stage import Stage
 from deploy.transport.contract import TransportSettings
-from deploy.transport.location import Location
+from deploy.transport.location import Location, Origin
 from deploy.transport.registry import open_transport
 from deploy.transport.retry import RetryPolicy
 
@@ -194,8 +194,8 @@ class _Engine:
             inbox.put((load, word))
 
         process.begin(self._stage, CrewSettings(threads, self._settings, self._options.retry), tell, tell)
-        for origin, problem in self._trouble.dropped.items():
-            process.drop(origin, problem)
+        for root, problem in self._trouble.dropped.values():
+            process.drop(root, problem)
         self._loads.append(load)
 
     def events(self) -> Iterator[Event]:
@@ -236,7 +236,7 @@ class _Engine:
         if task is None:
             return
         self._tally.done += 1
-        origin = task.job.location.with_segments(())
+        origin = task.job.location.origin
         if not isinstance(outcome, Failed):
             self._trouble.answered(origin)
             return
@@ -245,9 +245,10 @@ class _Engine:
         self._failures += 1
         problem = outcome.problems[0]
         if problem.code in WHOLE_ORIGIN and self._trouble.is_silent(origin, outcome.key):
-            self._trouble.dropped[origin] = problem
+            root = task.job.location.with_segments(())
+            self._trouble.dropped[origin] = (root, problem)
             for other in self._loads:
-                other.hands.drop(origin, problem)
+                other.hands.drop(root, problem)
 
     def _hand_out(self) -> None:
         """Fill up whoever has little left to do."""
@@ -329,17 +330,17 @@ class _Trouble:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._began: dict[str, float] = {}
-        self._answered: dict[Location, float] = {}
-        self.dropped: dict[Location, Problem] = {}
+        self._answered: dict[Origin, float] = {}
+        self.dropped: dict[Origin, tuple[Location, Problem]] = {}
 
     def began(self, key: str) -> None:
         """The first attempt at a file failed."""
         self._began.setdefault(key, self._clock())
 
-    def answered(self, origin: Location) -> None:
+    def answered(self, origin: Origin) -> None:
         self._answered[origin] = self._clock()
 
-    def is_silent(self, origin: Location, key: str) -> bool:
+    def is_silent(self, origin: Origin, key: str) -> bool:
         """Whether no file came from the origin while this one was tried in vain."""
         return self._answered.get(origin, float("-inf")) < self._began.get(key, self._clock())
 

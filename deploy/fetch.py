@@ -26,7 +26,7 @@ from deploy.transport.contract import Body, Resume, Transport, TransportSettings
 from deploy.transport.location import Location
 from deploy.transport.retry import RetryPolicy, delays, wait_before
 
-BUFFER = 256 * 1024
+BUFFER = 1024 * 1024
 ENOUGH_PROGRESS = 256 * 1024
 
 Opener = Callable[[Location, TransportSettings], Transport]

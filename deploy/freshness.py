@@ -45,8 +45,8 @@ def freshness(recorded: Validators, recorded_at: float, listed: Validators) -> F
     precision = max(recorded.precision, listed.precision)
     if not _same_time(recorded.modified, recorded.precision, listed.modified, listed.precision):
         return Freshness.ASK
-    racy = recorded_at < max(recorded.modified, listed.modified) + precision + MARGIN
-    return Freshness.ASK if racy else Freshness.FRESH
+    settled = recorded_at >= max(recorded.modified, listed.modified) + precision + MARGIN
+    return Freshness.FRESH if settled else Freshness.ASK
 
 
 def _same_time(one: float, precision: float, other: float, other_precision: float) -> bool:

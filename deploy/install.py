@@ -33,7 +33,6 @@ from deploy.relpath import RelPath, fold
 from deploy.stage import Stage
 from deploy.transport.contract import TransportSettings
 
-PLACING = "placing.json"
 STAGING = ".micce-staging"
 
 
@@ -126,7 +125,9 @@ class _Work:
     def bring(self) -> tuple[tuple[Fetched, ...], tuple[Problem, ...]]:
         """Bring every file of the plan; returns what was transferred, and warnings."""
         installed, warnings = record.load(self._record)
-        installed |= self._placed_before_a_kill()
+        if proven := self._placed_before_a_kill():
+            installed |= proven
+            record.save(self._record, self._base, installed)
         held = self._held(installed)
         jobs = self._jobs(held)
         if not jobs:
@@ -140,12 +141,17 @@ class _Work:
 
     def _placed_before_a_kill(self) -> dict[str, InstalledFile]:
         """Files that a killed installation had moved to their place: proven by their digest."""
-        placing, _ = record.load(self._placing)
         proven = {}
-        for key, file in placing.items():
-            local = inventory.look(self._base, RelPath.parse(file.output))
-            if local is not None and local.size == file.size and self._digest(file) == file.sha256:
-                proven[key] = replace(file, mtime_ns=local.mtime_ns)
+        for output, staged in self._stage.remembered().items():
+            file = self._files.get(fold(output))
+            local = None if file is None else inventory.look(self._base, file.output)
+            if local is None or local.size != staged.size:
+                continue
+            known = InstalledFile(
+                output, staged.source, staged.sha256, staged.size, local.mtime_ns, staged.validators, staged.fetched_at
+            )
+            if self._digest(known) == known.sha256:
+                proven[known.key] = known
         return proven
 
     def _held(self, installed: Mapping[str, InstalledFile]) -> dict[str, InstalledFile]:
@@ -221,39 +227,30 @@ class _Work:
     def _placed(self, fetched: Sequence[Fetched]) -> list[InstalledFile]:
         """Make the staged files durable, move them, and look whether they are there."""
         self._tell(Phase("place", len(fetched), None))
-        now = [self._installed(one) for one in fetched]
         try:
             flush_tree([one.path for one in fetched], self._stage.folder)
-            record.write(self._placing, self._base, {file.key: file for file in now})
         except OSError as wrong:
             raise target_error(wrong, self._stage.folder) from wrong
-        place(
-            self._base,
-            [Placement(one.path, self._files[fold(one.key)].output, one.validators.modified) for one in fetched],
-        )
-        return [self._seen(file) for file in now]
+        outputs = [self._files[fold(one.key)].output for one in fetched]
+        placements = [
+            Placement(one.path, output, one.validators.modified) for one, output in zip(fetched, outputs, strict=True)
+        ]
+        place(self._base, placements)
+        return [self._seen(one, output) for one, output in zip(fetched, outputs, strict=True)]
 
-    def _installed(self, one: Fetched) -> InstalledFile:
-        file = self._files[fold(one.key)]
-        return InstalledFile(
-            str(file.output), source_of(file.source), one.sha256, one.size, 0, one.validators, one.fetched_at
-        )
-
-    def _seen(self, file: InstalledFile) -> InstalledFile:
-        local = inventory.look(self._base, RelPath.parse(file.output))
-        if local is None or local.size != file.size:
-            said = f"{self._base / file.output} was placed and is gone or changed"
+    def _seen(self, one: Fetched, output: RelPath) -> InstalledFile:
+        """The record of a file that was just placed, which is looked at for that."""
+        local = inventory.look(self._base, output)
+        if local is None or local.size != one.size:
+            said = f"{inventory.local_path(self._base, output)} was placed and is gone or changed"
             raise TargetError(error("not-kept", said, "look for what removes it (a virus scanner, another installer)"))
-        return replace(file, mtime_ns=local.mtime_ns)
+        source = source_of(self._files[fold(one.key)].source)
+        return InstalledFile(one.key, source, one.sha256, one.size, local.mtime_ns, one.validators, one.fetched_at)
 
     def _finished(self, before: Mapping[str, InstalledFile], now: Iterable[InstalledFile]) -> tuple[Problem, ...]:
         after = {**before, **{file.key: file for file in now}}
         warnings = record.save(self._record, self._base, after)
         return (*warnings, *self._stage.discard())
-
-    @property
-    def _placing(self) -> Path:
-        return self._stage.folder / PLACING
 
 
 def may_be_large(options: InstallOptions) -> bool:

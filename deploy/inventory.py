@@ -22,7 +22,7 @@ class LocalFile:
 
 def local_path(base: Path, output: RelPath) -> str:
     """The path of `output` below `base`; `RelPath` guarantees that it stays there."""
-    return os.path.join(base, *output.segments)
+    return os.sep.join((os.fspath(base).rstrip(os.sep), *output.segments))
 
 
 def look(base: Path, output: RelPath) -> LocalFile | None:
@@ -40,19 +40,33 @@ def obstacles(base: Path, outputs: Iterable[RelPath]) -> tuple[Problem, ...]:
     A link is an obstacle because a file placed through it would land outside `base`.
     """
     problems: dict[str, Problem] = {}
-    checked: set[RelPath] = set()
+    in_folder: dict[tuple[str, ...], list[RelPath]] = {}
     for output in outputs:
-        for folder in _folders_above(output):
-            if folder in checked:
+        in_folder.setdefault(output.segments[:-1], []).append(output)
+    checked: set[RelPath] = set()
+    for inside in in_folder.values():
+        folder = inside[0].parent
+        for step in (folder, *_folders_above(folder)):
+            if step in checked or not step.segments:
                 continue
-            checked.add(folder)
-            path = local_path(base, folder)
+            checked.add(step)
+            path = local_path(base, step)
             if (said := _not_a_folder(path)) is not None:
                 problems[path] = _in_the_way(path, said)
-        path = local_path(base, output)
-        if os.path.isdir(path) and not os.path.islink(path):
-            problems[path] = _in_the_way(path, "is a folder where a file is to be")
+        taken = _folders_in(local_path(base, folder))
+        for output in inside:
+            if output.name in taken:
+                path = local_path(base, output)
+                problems[path] = _in_the_way(path, "is a folder where a file is to be")
     return tuple(problems.values())
+
+
+def _folders_in(path: str) -> set[str]:
+    try:
+        with os.scandir(path) as entries:
+            return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+    except OSError:
+        return set()
 
 
 def _folders_above(output: RelPath) -> Iterable[RelPath]:

@@ -1,6 +1,6 @@
 """What machine.toml says: where state lives, which roles this machine has, how it is driven.
 
-Pure: bytes in, a `Machine` and every problem out. Docs: docs/reference/machine.md.
+Pure: bytes in, a `Machine` and every problem out.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _document(text: str, problems: list[Problem]) -> Section | None:
         said = str(wrong)
         place = _PLACE.search(said)
         line = text.rstrip().count("\n") + 1 if place is None or place[1] is None else int(place[1])
-        hint = "write it as in docs/reference/machine.md; put paths with \\ between single quotes"
+        hint = "write Name = value lines; a path with \\ stands between single quotes, as in 'C:\\MiCC'"
         problems.append(error("bad-machine-file", f"not TOML: {_PLACE.sub('', said)}", hint, line=line))
         return None
     return Section(table, (), key_lines(text), problems)

@@ -34,7 +34,9 @@ def place(base: Path, placements: Sequence[Placement], *, pause: Callable[[float
     Raises `TargetError` (in-use, cannot-write, disk-full) naming the file; files already moved stay,
     the others keep their old content and stay staged.
     """
-    made = _make_folders(base, {placement.output.parent for placement in placements})
+    folders = {placement.output.segments[:-1]: placement.output for placement in placements}
+    into = {output.parent for output in folders.values()}
+    made = _make_folders(base, into)
     for number, placement in enumerate(placements):
         try:
             if placement.modified is not None:
@@ -42,7 +44,7 @@ def place(base: Path, placements: Sequence[Placement], *, pause: Callable[[float
             _replace(placement.staged, local_path(base, placement.output), pause)
         except OSError as wrong:
             raise TargetError(_not_placed(base, placement.output, wrong, number, len(placements))) from wrong
-    for folder in sorted({placement.output.parent for placement in placements} | made, key=str):
+    for folder in sorted(into | made, key=str):
         fsync_folder(Path(local_path(base, folder)))
 
 

@@ -235,39 +235,41 @@ def _case_twins(files: Sequence[PlannedFile]) -> Iterator[Problem]:
 
 def _one_spelling(files: Iterable[PlannedFile]) -> Iterator[PlannedFile]:
     """The same folder under one spelling, the first: on Windows it is one folder anyway."""
-    spelled: dict[RelPath, RelPath] = {}
+    spelled: dict[tuple[str, ...], RelPath] = {}
     by_key: dict[str, RelPath] = {}
     for file in files:
-        folder = file.output.parent
+        folder = file.output.segments[:-1]
         known = spelled.get(folder)
         if known is None:
             known = RelPath.BASE
-            for name in folder.segments:
+            for name in folder:
                 longer = known.child(name)
                 known = by_key.setdefault(longer.key, longer)
             spelled[folder] = known
-        yield file if known == folder else replace(file, output=known.child(file.output.name))
+        yield file if known.segments == folder else replace(file, output=known.child(file.output.name))
 
 
 def _later_wins(files: Iterable[PlannedFile]) -> tuple[tuple[PlannedFile, ...], tuple[Overwritten, ...], list[Problem]]:
     winners: dict[str, PlannedFile] = {}
     losers: list[PlannedFile] = []
     for file in files:
-        earlier = winners.get(file.output.key)
+        key = file.output.key
+        earlier = winners.get(key)
         if earlier is not None:
             if earlier.entry == file.entry:
                 continue
             losers.append(earlier)
-        winners[file.output.key] = file
-    kept = tuple(sorted(winners.values(), key=lambda file: (file.entry, file.output.key)))
+        winners[key] = file
+    kept = tuple(file for _, file in sorted(winners.items(), key=lambda item: (item[1].entry, item[0])))
     overwritten = tuple(Overwritten(loser, winners[loser.output.key]) for loser in losers)
     return kept, overwritten, list(_files_as_folders(winners))
 
 
 def _files_as_folders(winners: Mapping[str, PlannedFile]) -> Iterator[Problem]:
     """One output that is a file and, for another, a folder: no file system can hold both."""
+    by_folder = {file.output.segments[:-1]: file for file in winners.values()}
     folders: dict[str, PlannedFile] = {}
-    for file in winners.values():
+    for file in by_folder.values():
         parent = file.output.parent
         while parent.segments and parent.key not in folders:
             folders[parent.key] = file

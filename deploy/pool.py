@@ -134,9 +134,10 @@ class WorkerProcess:
             return
         with open(output.fileno(), "rb", closefd=False) as messages:
             for text in messages:
-                if not text.endswith(b"\n"):
+                try:
+                    row = json.loads(text)
+                except ValueError:
                     break
-                row = json.loads(text)
                 if row[0] == "report":
                     report(report_of(row, paths))
                 else:

@@ -69,8 +69,11 @@ def load(path: Path) -> tuple[dict[str, InstalledFile], tuple[Problem, ...]]:
 
 def save(path: Path, base: Path, files: Mapping[str, InstalledFile]) -> tuple[Problem, ...]:
     """Write the record; a warning where it cannot be kept, since the installation itself is done."""
+    rows = [_encoded(file) for file in files.values()]
+    document = json.dumps({"format": FORMAT, "base": str(base), "files": rows}, separators=(",", ":"))
     try:
-        write(path, base, files)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomic(path, document.encode("utf-8", "surrogatepass"))
     except OSError as wrong:
         return (
             warning(
@@ -81,14 +84,6 @@ def save(path: Path, base: Path, files: Mapping[str, InstalledFile]) -> tuple[Pr
             ),
         )
     return ()
-
-
-def write(path: Path, base: Path, files: Mapping[str, InstalledFile]) -> None:
-    """Write a record durably; raises `OSError`."""
-    rows = [_encoded(file) for _, file in sorted(files.items())]
-    document = json.dumps({"format": FORMAT, "base": str(base), "files": rows}, separators=(",", ":"))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomic(path, document.encode("utf-8", "surrogatepass"))
 
 
 def _encoded(file: InstalledFile) -> list[object]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar
 
@@ -104,15 +104,18 @@ class RelPath:
     """A path below a base folder that cannot leave it: names only, each one Windows accepts.
 
     Making one, in whatever way, raises `ConfigError` (unsafe-path) for any other name. Equality
-    is exact; `key` compares as Windows does. `str()` has forward slashes, the base is `.`.
+    is exact; `key` is the path as Windows compares it, with `/` between the names and "" for the
+    base. `str()` has forward slashes, the base is `.`.
     """
 
     segments: tuple[str, ...] = ()
+    key: str = field(init=False, compare=False, repr=False)
 
     BASE: ClassVar[RelPath]
 
     def __post_init__(self) -> None:
         _refuse_unsafe(self.segments)
+        object.__setattr__(self, "key", fold("/".join(self.segments)))
 
     @staticmethod
     def parse(text: str) -> RelPath:
@@ -154,12 +157,8 @@ class RelPath:
         """A path of names that were looked at before; once for each name is enough."""
         path = object.__new__(RelPath)
         object.__setattr__(path, "segments", segments)
+        object.__setattr__(path, "key", fold("/".join(segments)))
         return path
-
-    @property
-    def key(self) -> str:
-        """The path for comparing in any case, with `/` between the names; "" for the base."""
-        return fold("/".join(self.segments))
 
     def __str__(self) -> str:
         return "/".join(self.segments) or "."

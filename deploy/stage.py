@@ -81,7 +81,7 @@ class Stage:
 
     def held(self, key: str) -> int:
         """How many bytes of an unfinished file an earlier run left."""
-        return self._parts.get(staged_name(key), 0)
+        return self._parts.get(staged_name(key), 0) if self._parts else 0
 
     def load(self, keys: Iterable[str] | None = None) -> dict[str, StagedFile]:
         """What earlier runs finished, by key; everything else in the folder is removed.
@@ -95,7 +95,8 @@ class Stage:
             old = [_claimed(path) for path in self._journals()]
             records: dict[str, StagedFile] = {}
             for _, descriptor in old:
-                records.update((record.key, record) for record in _records(descriptor))
+                with open(descriptor, "rb", closefd=False) as journal:
+                    records.update((record.key, record) for record in _records(journal))
             kept = self._sweep(records, wanted)
             if old:
                 self._rewrite(kept.values())
@@ -106,6 +107,19 @@ class Stage:
         except OSError as wrong:
             raise target_error(wrong, self.folder) from wrong
         return kept
+
+    def remembered(self) -> dict[str, StagedFile]:
+        """What earlier runs finished, by key, whether or not it still lies here; changes nothing."""
+        records: dict[str, StagedFile] = {}
+        try:
+            for path in self._journals():
+                with open(path, "rb") as journal:
+                    records.update((record.key, record) for record in _records(journal))
+        except FileNotFoundError:
+            return records
+        except OSError as wrong:
+            raise target_error(wrong, self.folder) from wrong
+        return records
 
     def open_journal(self) -> Journal:
         """A new journal for one process of this run."""
@@ -289,12 +303,11 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _records(descriptor: int) -> Iterator[StagedFile]:
-    with open(descriptor, "rb", closefd=False) as file:
-        for line in file:
-            record = decoded(line)
-            if record is not None:
-                yield record
+def _records(journal: Iterable[bytes]) -> Iterator[StagedFile]:
+    for line in journal:
+        record = decoded(line)
+        if record is not None:
+            yield record
 
 
 def _has_size(entry: os.DirEntry[str], size: int) -> bool:

@@ -74,8 +74,7 @@ def _regex(pattern: str) -> str:
     again; the last piece is tried once at each place. Before DOS_STAR it is the last place that
     leaves least, hence `(?>.*piece)`. Nothing else repeats: no backtracking between the pieces.
     """
-    if pattern in ("", "*.*"):
-        pattern = "*"
+    pattern = pattern or "*"
     ends_in_dos_star = pattern.endswith("*.")
     if ends_in_dos_star:
         pattern = pattern[:-2]

@@ -15,7 +15,8 @@ from lxml import etree
 from deploy.errors import ConfigError, Problem, error, quoted
 
 LARGEST = 1024 * 1024  # bytes
-MOST_TAGS = 65_536
+MOST_TAGS = 32_768
+MOST_ATTRIBUTES = 100  # of one element; lxml takes quadratic time to read them
 MOST_SLIPS = 20
 DEEPEST = 256  # libxml2's own bound without XML_PARSE_HUGE
 
@@ -203,6 +204,8 @@ def _start_lines(text: str) -> Iterator[int]:
 
 def _element(node: etree._Element, lines: Iterator[int]) -> Element:
     line = next(lines)
+    if len(node.attrib) > MOST_ATTRIBUTES:
+        raise ConfigError(_too_large(f"an element with more than {MOST_ATTRIBUTES} attributes").at(None, line))
     children: list[Element] = []
     text = [node.text or ""]
     for child in node:

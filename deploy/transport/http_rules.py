@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from deploy.errors import SourceError, error
 from deploy.transport.carrier import Answer, failure
@@ -73,6 +74,22 @@ def conditions(resume: Resume | None, unless: Validators | None) -> tuple[tuple[
         if proof is not None:
             fields += [("Range", f"bytes={resume.offset}-"), ("If-Range", proof)]
     return tuple(fields)
+
+
+def unchanged(held: Validators, told: Validators) -> bool | None:
+    """Whether a 304 that tells `told` proves `held` to be still right; None if that has to be asked once more.
+
+    To a date servers say 304 for any file older than it, for one restored from a backup too.
+    """
+    tag, _ = _proof(held)
+    if tag is not None:
+        return told.etag in (None, tag)
+    return None if told.modified is None else told.modified == held.modified
+
+
+def renewed(held: Validators, told: Validators) -> Validators:
+    """What is known of an unchanged file after a 304, which may leave fields out."""
+    return replace(held if told.modified is None else told, etag=told.etag or held.etag, size=held.size)
 
 
 def _proof(held: Validators) -> tuple[str | None, str | None]:

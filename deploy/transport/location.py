@@ -85,14 +85,15 @@ class Location:
 
     @property
     def parent(self) -> Location:
-        return replace(self, segments=self.segments[:-1])
+        return self.with_segments(self.segments[:-1])
 
     def child(self, name: str) -> Location:
         """The location of `name` directly below this one; `name` is wire-true."""
-        return replace(self, segments=(*self.segments, name))
+        return self.with_segments((*self.segments, name))
 
     def with_segments(self, segments: tuple[str, ...]) -> Location:
-        return replace(self, segments=segments)
+        """The same source at other segments; written out because listings make one for each name."""
+        return Location(self.scheme, self.host, self.port, self.anchor, segments, self.credentials)
 
     @property
     def effective_port(self) -> int:

@@ -25,7 +25,9 @@ from deploy.transport.http_rules import (
     conditions,
     continues,
     refusal,
+    renewed,
     same_file,
+    unchanged,
     unsatisfied_size,
     validators_of,
 )
@@ -116,8 +118,12 @@ class WebTransport:
                 return WebBody(None, resume.offset, replace(resume.validators, size=total))
         elif asked and status == 304 and unless is not None:
             _drain(answer)
-            if self._still(file, unless, validators_of(answer.fields, unless.size)):
-                return Unchanged(unless)
+            told = validators_of(answer.fields, unless.size)
+            proved = unchanged(unless, told)
+            if proved is None:
+                proved = same_file(unless, self.stat(file))
+            if proved:
+                return Unchanged(renewed(unless, told))
         else:
             raise self._refused(file, answer)
         answer.close()
@@ -141,17 +147,6 @@ class WebTransport:
         if answer.status != 200:
             raise self._refused(file, answer)
         return _body(file, answer)
-
-    def _still(self, file: Location, held: Validators, told: Validators) -> bool:
-        """Whether a 304 is proof enough.
-
-        A date alone is not: servers say 304 to any file older than it, one restored from a backup too.
-        """
-        if held.strong_etag is not None:
-            return told.strong_etag in (None, held.strong_etag)
-        if told.modified is not None:
-            return told.modified == held.modified
-        return same_file(held, self.stat(file))
 
     def _index(self, folder: Location, reply: _Reply) -> Listing:
         """The listing on an index page; raises `SourceError` (not-listable and what reading can raise)."""

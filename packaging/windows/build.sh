@@ -52,7 +52,10 @@ make_packages() {
 
 make_prefix() {
     rm -rf "$home/prefix"
-    wine wineboot --init </dev/null 2>&1 | cat
+    if ! wine wineboot --init </dev/null 2>&1 | cat >"$home/prefix.log"; then
+        cat "$home/prefix.log"
+        return 1
+    fi
     wineserver_of_ours -w
 }
 

@@ -68,7 +68,7 @@ def upward_imports(modules: Iterable[Module]) -> list[str]:
         package = module.name.partition(".")[0]
         for import_ in module.imports:
             sideways = import_.top in own and import_.top not in layers.DIRECTION[package] | {package}
-            if sideways or import_.top in ("tests", "benchmarks", "packaging_scripts"):
+            if sideways or import_.top in ("tests", "benchmarks"):
                 found.append(f"{module.path}:{import_.line}: imports {import_.target}")
     return found
 

@@ -89,8 +89,8 @@ class Site:
 
     `root` is the address of `docroot`. `relay` stands before a server, or the proxy before it; `connections`
     counts connections so far, of which a transport needs `most_connections`; `bodies` tells how many bytes
-    of file contents were sent so far. The rest says what the server itself cannot do: send a part of a
-    file, tell names that are not UTF-8, tell names that Windows forbids, have an empty folder.
+    of file contents were sent so far. The rest says what the source itself cannot do: send a part of a
+    file, tell names that are not UTF-8, tell names that Windows forbids, have an empty folder, end a body.
     """
 
     kind: str
@@ -106,6 +106,7 @@ class Site:
     raw_names: bool = True
     unix_names: bool = True
     empty_folders: bool = True
+    ends_bodies: bool = True
 
     def at(self, *names: str) -> Location:
         return self.root.with_segments((*self.root.segments, *names))
@@ -335,7 +336,7 @@ class _Mirror(MemorySource):
 
 @contextmanager
 def memory(tmp: Path) -> Iterator[Site]:
-    """The stand-in of the simulations. It knows files only, so a folder without any is none."""
+    """The stand-in of the simulations. It knows files only, so a folder without any is none, and holds nothing open."""
     plant(tmp / "doc")
     source = _Mirror(tmp / "doc")
     root = Location(Scheme.HTTP, "in-memory.invalid")
@@ -346,6 +347,7 @@ def memory(tmp: Path) -> Iterator[Site]:
         lambda at: source.open_transport(at, TransportSettings()),
         bodies=lambda: source.given,
         empty_folders=False,
+        ends_bodies=False,
     )
 
 

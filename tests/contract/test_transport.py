@@ -192,9 +192,10 @@ class TestReading:
         assert body.readinto(memoryview(bytearray(10))) > 0
         body.close()
         body.close()
-        with pytest.raises(SourceError) as wrong:
-            body.readinto(memoryview(bytearray(10)))
-        assert refused(wrong) == "cut-off"
+        if site.ends_bodies:
+            with pytest.raises(SourceError) as wrong:
+                body.readinto(memoryview(bytearray(10)))
+            assert refused(wrong) == "cut-off"
         assert drained(opened(transport, site.at("nested", "beside.bin"))) == b"beside"
 
     def test_it_goes_on_after_an_error(self, site: Site, transport: Transport) -> None:

@@ -21,7 +21,7 @@ USER, PASSWORD = "micce", "sécret:@/ x"
 
 @dataclass(slots=True)
 class PyFtpd:
-    """A running server. `commands` are the command lines received, passwords included, `sent` the bytes of each RETR."""
+    """A running server: the command lines received, passwords included, and the bytes `sent` for each RETR."""
 
     port: int
     docroot: Path

@@ -52,7 +52,7 @@ _CONF = """
     {extra}
 [{share}]
     path = {docroot}
-    read only = yes
+    read only = {read_only}
     force user = {user}
     wide links = yes
 [{guests}]
@@ -80,10 +80,10 @@ class Samba:
 
 
 @contextmanager
-def samba(docroot: Path, tmp: Path, *, extra: str = "") -> Iterator[Samba]:
-    """Serve `docroot` read-only until the block ends: as share `Files` to `USER`, as `Guests` to everyone.
+def samba(docroot: Path, tmp: Path, *, writable: bool = False, extra: str = "") -> Iterator[Samba]:
+    """Serve `docroot` until the block ends: as share `Files` to `USER`, as `Guests` to everyone.
 
-    `tmp` is a folder of this server's own.
+    `tmp` is a folder of this server's own; `extra` goes into the `[global]` section.
     """
     binary, port = program("smbd"), free_port()
     for name in ("private", "lock", "state", "cache", "pid", "ncalrpc", "dns", "dfs", "logs"):
@@ -101,6 +101,7 @@ def samba(docroot: Path, tmp: Path, *, extra: str = "") -> Iterator[Samba]:
             share=SHARE,
             guests=GUESTS,
             dfs=DFS,
+            read_only="no" if writable else "yes",
             extra=extra,
         )
     )

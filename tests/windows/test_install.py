@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,16 @@ from tests.windows.conftest import Served
 pytestmark = pytest.mark.windows
 
 ROOT = Path(__file__).parents[2]
-COMMAND = "import sys; from deploy.cli import main; sys.argv[0] = 'micce-deploy'; main()"
+# The command under the path limit of Windows, with a line on standard error for every process it starts.
+COMMAND = """
+import sys
+from deploy.cli import main
+from tests.windows import max_path
+max_path.enforce()
+sys.argv[0] = "micce-deploy"
+sys.addaudithook(lambda name, args: name == "subprocess.Popen" and sys.stderr.write(f"started {args[1]}\\n"))
+main()
+"""
 SECONDS = 240
 RELEASED = 1_718_000_000  # POSIX seconds; long ago, so that its time alone proves a file unchanged
 
@@ -149,7 +159,9 @@ def test_many_files_are_transferred_by_processes_of_their_own(client: Client, tm
         (served.folder / name).parent.mkdir(exist_ok=True)
         (served.folder / name).write_bytes(data)
     config = _config(tmp_path / "Setup.config", f"{served.address}/*.*", execute="")
-    assert client.install(config)[-1]["fetched"] == len(files)
+    done = client.run("install", config, "--to", client.base, "--json")
+    assert json.loads(done.stdout.splitlines()[-1])["fetched"] == len(files)
+    assert re.search(r"started .*deploy\.worker", done.stderr)
     assert _tree(client.base / "Solidus") == files
 
 

@@ -93,3 +93,10 @@ def test_a_file_that_is_no_program_is_not_started(tmp_path: Path) -> None:
     with pytest.raises(ExecuteError) as caught:
         run(program, current())
     assert caught.value.code == "command-not-started"
+
+
+def test_a_command_file_runs_too(tmp_path: Path) -> None:
+    file = tmp_path / "a setup.cmd"
+    file.write_text("@echo %1 %2> ran.txt\r\n@exit /b 7\r\n", encoding="ascii")
+    assert current().start(file, '/Q "b c"', folder=tmp_path, hidden=False) == 7
+    assert (tmp_path / "ran.txt").read_text(encoding="ascii").split() == ["/Q", '"b', 'c"']

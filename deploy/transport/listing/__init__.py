@@ -1,9 +1,9 @@
 """What web servers say of a folder: index pages, their JSON and XML forms, WebDAV. Pure.
 
 Names come from links, not from what is shown (which servers shorten), and are wire-true. A size is given
-only where the page tells it to the byte. Times are as the page states them: in UTC where the format says
-so; read as if they were UTC, with a precision of a day, where the server's time zone cannot be known. Such
-a time tells one listing from the next and is no proof of anything else.
+only where the page tells it to the byte. A time is the earliest moment the page can mean, with a precision
+that covers the latest: a minute or a second where the format is known to be in UTC, a day and more where
+the server's time zone cannot be known. Such a time tells one listing from the next, and proves little else.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ from deploy.transport.contract import Validators
 from deploy.transport.httpdate import MONTH_NUMBERS, parse_http_date, posix_seconds
 from deploy.transport.listing.links import NOTHING_KNOWN
 
-# The offset from UTC lies within 14 hours either way.
-UNKNOWN_ZONE = 86400.0
+# Clocks go from 12 hours behind UTC to 14 hours before it.
+MOST_AHEAD = 14 * 3600.0
+UNKNOWN_ZONE = 26 * 3600.0
 _CLOCK = r"(\d{1,2}):(\d\d)(?::(\d\d))?"
 _DAY_NAMED_MONTH = re.compile(rf"(\d{{1,2}})-([A-Za-z]{{3}})-(\d{{4}}) {_CLOCK}")
 _YEAR_NAMED_MONTH = re.compile(rf"(\d{{4}})-([A-Za-z]{{3}})-(\d{{1,2}}) {_CLOCK}")
@@ -24,8 +25,9 @@ _LONG = re.compile(rf"[A-Za-z]+, ([A-Za-z]+) (\d{{1,2}}), (\d{{4}})\s+{_CLOCK}(?
 def stated(text: str, zone_known: bool, day_first: bool | None = None) -> tuple[float, float] | None:
     """(POSIX seconds, precision) of a time in one of the forms of index pages; None if it is in none.
 
-    `zone_known` says that the page's times are UTC; one ending in Z is anyway. `day_first` reads 3/4/2026;
-    without it such a date is no date.
+    The true time lies between the seconds and as many more as the precision. `zone_known` says that the
+    page's times are UTC; one ending in Z is anyway. `day_first` reads 3/4/2026; without it such a date is
+    no date.
     """
     text = text.strip()
     fields = _fields(text, day_first)
@@ -36,7 +38,9 @@ def stated(text: str, zone_known: bool, day_first: bool | None = None) -> tuple[
     if modified is None:
         return None
     precision = 60.0 if second is None else 1.0
-    return modified, precision if zone_known or text.endswith("Z") else UNKNOWN_ZONE
+    if zone_known or text.endswith("Z"):
+        return modified, precision
+    return modified - MOST_AHEAD, UNKNOWN_ZONE + precision
 
 
 def known(size: int | None, time: tuple[float, float] | None) -> Validators:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lxml import etree
 
 from deploy.errors import SourceError, error
@@ -11,6 +13,7 @@ from deploy.transport.listing.documents import hardened
 from deploy.transport.listing.links import NOTHING_KNOWN, Names
 from deploy.transport.location import Location
 
+_ETAG = re.compile(r'(?:W/)?"[^"\s]*"')
 _DAV = "{DAV:}"
 _RESPONSE, _HREF, _STATUS = f"{_DAV}response", f"{_DAV}href", f"{_DAV}status"
 _PROPSTAT, _PROP = f"{_DAV}propstat", f"{_DAV}prop"
@@ -65,9 +68,11 @@ class _Member:
     def validators(self) -> Validators:
         size = self.texts.get(f"{_DAV}getcontentlength", "")
         time = http_date(self.texts.get(f"{_DAV}getlastmodified"))
-        etag = self.texts.get(f"{_DAV}getetag")
+        etag = self.texts.get(f"{_DAV}getetag", "")
         modified, precision = time if time is not None else (None, 1.0)
-        return Validators(int(size) if size.isdecimal() else None, etag, modified, precision)
+        return Validators(
+            int(size) if size.isdecimal() else None, etag if _ETAG.fullmatch(etag) else None, modified, precision
+        )
 
 
 def _is_success(status: str | None) -> bool:

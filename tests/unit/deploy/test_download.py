@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from deploy.errors import SourceError, TargetError
 from deploy.events import Current, Event, Failed, Fetched, Progress, Retrying, Stopped
 from deploy.partfile import CHECKPOINT
 from deploy.stage import Stage
+from deploy.throttle import BURST_SECONDS
 from deploy.transport.contract import Body, TransportSettings, Unchanged, Validators
 from deploy.transport.location import Location, Scheme
 from deploy.transport.memory import MemorySource, MemoryTransport
@@ -334,34 +336,22 @@ def test_an_interrupt_while_waiting_stops_too(stage: Stage) -> None:
     assert stage.folder.exists()
 
 
-def test_a_rate_limit_is_kept_over_all_connections(run: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-
-    class Clock:
-        def __init__(self) -> None:
-            self.now = 0.0
-
-        def __call__(self) -> float:
-            return self.now
-
-    clock = Clock()
-
-    def wait(_: threading.Condition, __: Callable[[], bool], seconds: float | None = None) -> bool:
-        waited.append(seconds or 0.0)
-        clock.now += seconds or 0.0
-        return False
-
+def test_a_rate_limit_is_kept_over_all_connections(run: Start) -> None:
     source = MemorySource({str(number): bytes(50_000) for number in range(8)})
-    monkeypatch.setattr("deploy.crew.Throttle", lambda rate: throttle(rate, clock))
-    monkeypatch.setattr("deploy.crew.Crew._report_regularly", lambda self: None)
-    monkeypatch.setattr(threading.Condition, "wait_for", wait)
-    from deploy.throttle import Throttle
-
-    throttle: Callable[[int, Callable[[], float]], Throttle] = Throttle
-    done = run(source, jobs_of(source, map(str, range(8))), DownloadOptions(jobs=1, limit_rate=100_000))
+    began = time.monotonic()
+    done = run(source, jobs_of(source, map(str, range(8))), DownloadOptions(jobs=4, limit_rate=400_000))
     assert len(done.fetched) == 8
-    assert clock.now == pytest.approx(4.0, abs=0.3)
-    assert max(waited) <= 0.5
+    assert time.monotonic() - began >= 1.0 - BURST_SECONDS
+
+
+def test_waiting_for_another_attempt_does_not_hold_up_the_end(stage: Stage) -> None:
+    source = tree_source()
+    source.fail("unreachable", times=10**6)
+    patient = DownloadOptions(jobs=4, retry=RetryPolicy(attempts=3, first_delay=3600, longest_delay=3600, jitter=0.0))
+    events = download(jobs_of(source, paths_of()), stage, TransportSettings(), patient, opener=source.open_transport)
+    assert next(event for event in events if isinstance(event, Retrying)).delay == 3600
+    events.close()  # type: ignore[attr-defined]
+    assert fetch_threads() == []
 
 
 def test_a_limited_download_uses_threads_only(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,7 +292,7 @@ def test_a_damaged_part_is_not_trusted(bench: Bench, harm: str) -> None:
 
 def test_a_note_torn_twice_still_helps(bench: Bench) -> None:
     note = Path(bench.stage.path_of("out/large") + ".note")
-    for stop in (2 * CHECKPOINT, CHECKPOINT + BUFFER):
+    for stop in (2 * CHECKPOINT, CHECKPOINT):
         bench.watch = Watching(stop_after=stop)
         with pytest.raises(StoppedError):
             bench.fetch(bench.job("large"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from deploy.freshness import MARGIN, Freshness, freshness
@@ -36,7 +38,13 @@ def test_what_two_descriptions_prove(recorded: Validators, listed: Validators, e
 
 @pytest.mark.parametrize(
     ("after", "expected"),
-    [(-5.0, Freshness.ASK), (0.0, Freshness.ASK), (MARGIN + 0.9, Freshness.ASK), (MARGIN + 1.0, Freshness.FRESH)],
+    [
+        (math.nan, Freshness.ASK),
+        (-5.0, Freshness.ASK),
+        (0.0, Freshness.ASK),
+        (MARGIN + 0.9, Freshness.ASK),
+        (MARGIN + 1.0, Freshness.FRESH),
+    ],
 )
 def test_a_time_too_near_to_the_copy_proves_nothing(after: float, expected: Freshness) -> None:
     same = Validators(5, None, MODIFIED)

@@ -174,6 +174,12 @@ def test_the_refusal_shows_the_whole_path_and_the_name() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["C:\\Windows", "c:x", "/etc", "\\\\server\\share"])
+def test_the_refusal_of_an_absolute_path_says_so(text: str) -> None:
+    with pytest.raises(ConfigError, match="it is an absolute path or names a drive"):
+        RelPath.parse(text)
+
+
 def test_parts_of_a_path() -> None:
     path = RelPath.parse("a\\b\\c.txt")
     assert (path.name, str(path.parent), str(path)) == ("c.txt", "a/b", "a/b/c.txt")

@@ -190,6 +190,7 @@ def test_what_is_left_out(rules: str, path: str, left_out: bool) -> None:
         ("docs/*.txt", "docs", False),
         ("*.pdb", "a.pdb", False),
         ("d*/", "docs", True),
+        ("docs/sub", "docs/sub", False),
     ],
 )
 def test_which_folders_need_no_look(rules: str, folder: str, covered: bool) -> None:

@@ -74,6 +74,13 @@ def test_an_unset_identifier_is_a_warning_and_hides_no_other_mistake() -> None:
     assert [one.is_error for one in check(config(one), Identifiers())] == [False, True, False, True]
 
 
+def test_however_many_identifiers_are_unset_every_entry_is_read() -> None:
+    many = [entry("$(WebServerUri)/a")] * (MOST_PROBLEMS + 100)
+    problems = check(config(*many, entry("$(WebServerUri)/a", "NUL")), Identifiers())
+    assert len(problems) == MOST_PROBLEMS + 1
+    assert [one.code for one in problems if one.is_error] == ["unsafe-path"]
+
+
 def test_a_value_of_this_machine_can_be_what_is_wrong() -> None:
     one = entry(output="$(BrokerServer)")
     assert said(config(one)) == []

@@ -35,6 +35,7 @@ from deploy.config.command import quote_arguments, split_arguments
         ('"a""b c"', ['a"b c']),
         ('"a" "b"', ["a", "b"]),
         ('"a"\\""b c"', ['a"b c']),
+        ('"a"\\\\"b c"', ["a\\b c"]),
         (r"\\server\share", [r"\\server\share"]),
         ("a\\", ["a\\"]),
         ('a\\\\" b', ["a\\ b"]),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 import pytest
 
-from deploy.config.xmltree import LARGEST, MOST_SLIPS, MOST_TAGS, Element, read_tree
+from deploy.config import xmltree
+from deploy.config.xmltree import LARGEST, MOST_ATTRIBUTES, MOST_SLIPS, MOST_TAGS, Element, read_tree
 from deploy.errors import ConfigError, Problem
 
 
@@ -58,6 +60,15 @@ def test_the_number_of_tags_is_bounded() -> None:
     assert problem.code == "document-too-large"
 
 
+def test_the_number_of_attributes_is_bounded() -> None:
+    def element(number: int) -> bytes:
+        return b"<a>\n<b " + b" ".join(b'a%d="1"' % n for n in range(number)) + b"/></a>"
+
+    assert len(read_tree(element(MOST_ATTRIBUTES)).children[0].attributes) == MOST_ATTRIBUTES
+    (problem,) = problems_of(element(90_000))
+    assert (problem.code, problem.line) == ("document-too-large", 2)
+
+
 def test_the_depth_is_bounded() -> None:
     assert read_tree(b"<a>" * 200 + b"</a>" * 200).name == "a"
     (problem,) = problems_of(b"<a>" * 300 + b"</a>" * 300)
@@ -106,6 +117,17 @@ def test_every_slip_is_said_once_with_line_and_column() -> None:
         (4, "line 4, column 10: an & that begins no character reference"),
     ]
     assert all(one.code == "not-well-formed" and one.hint for one in problems)
+
+
+def test_what_only_follows_from_a_slip_is_not_said() -> None:
+    (problem,) = problems_of(b"<a>\n<b x=1>\n</b>\n</a>\n<c/>")
+    assert problem.line == 2
+
+
+def test_a_doctype_is_refused_a_second_time_by_what_was_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xmltree, "_DOCTYPE", re.compile(r"(?!)"))
+    (problem,) = problems_of(b'<!DOCTYPE a [<!ENTITY x "y">]><a/>')
+    assert problem.code == "document-doctype"
 
 
 def test_the_number_of_slips_said_is_bounded() -> None:

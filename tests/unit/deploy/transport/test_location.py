@@ -299,6 +299,13 @@ def test_no_refusal_repeats_a_password(text: str) -> None:
     assert "nary" not in str(raised.value)
 
 
+def test_a_refusal_names_the_server_only_where_it_cannot_be_a_user() -> None:
+    with pytest.raises(ConfigError, match="the server 'host' or what follows it"):
+        parse_source("http://host:80MiCCE/x")
+    with pytest.raises(ConfigError, match=r"^error: the server or what follows it"):
+        parse_source("http://canary:se/cret@host/x")
+
+
 def test_where_one_connection_can_go() -> None:
     origin = parse_location("http://Server/a").origin
     assert origin == parse_location("http://server:80/b/c").origin

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +78,39 @@ def packets(asked: bytes) -> list[tuple[int, int]]:
             following = int.from_bytes(packet[20:24], "little")
             packet = packet[following:] if following else b""
     return found
+
+
+# A program without any logging set up, as users run it.
+ASKING = """
+import sys
+from deploy.errors import SourceError
+from deploy.transport.contract import TransportSettings
+from deploy.transport.location import Location, Scheme
+from deploy.transport.smb import SmbTransport
+root = Location(Scheme.UNC, "127.0.0.1", int(sys.argv[1]), "Share")
+with SmbTransport(root, TransportSettings()) as transport:
+    try:
+        transport.list(root)
+    except SourceError as wrong:
+        print(wrong.code)
+"""
+
+
+@contextmanager
+def saying(answer: bytes) -> Iterator[int]:
+    """A port whose first client hears `answer` to whatever it says."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def speak() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        speaker = threading.Thread(target=speak, daemon=True)
+        speaker.start()
+        yield int(listener.getsockname()[1])
+        speaker.join(20)
 
 
 class TestUsers:
@@ -161,13 +197,16 @@ class TestConnections:
         assert counted.connections == 2
         other.close()
 
-    def test_after_a_refused_login_every_call_asks_anew(self, counted: Relay) -> None:
-        root = share(counted.port, SHARE, Credentials(USER, "wrong"))
+    @pytest.mark.parametrize(
+        ("name", "password", "code"), [(SHARE, "wrong", "access-denied"), ("Absent", PASSWORD, "not-found")]
+    )
+    def test_after_a_refusal_every_call_asks_anew(self, counted: Relay, name: str, password: str, code: str) -> None:
+        root = share(counted.port, name, Credentials(USER, password))
         with SmbTransport(root, TransportSettings()) as transport:
             for number in (1, 2):
                 with pytest.raises(SourceError) as wrong:
                     transport.list(root)
-                assert wrong.value.code == "access-denied"
+                assert wrong.value.code == code
                 assert counted.connections == number
 
     def test_a_body_is_read_by_growing_requests(self, counted: Relay) -> None:
@@ -243,23 +282,19 @@ class TestBreaks:
             b"",
         ],
     )
-    def test_what_is_no_smb_server(self, answer: bytes, capfd: pytest.CaptureFixture[str]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-
-            def speak() -> None:
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(4096)
-                    connection.sendall(answer)
-
-            speaker = threading.Thread(target=speak, daemon=True)
-            speaker.start()
-            root = mine(listener.getsockname()[1])
+    def test_what_is_no_smb_server(self, answer: bytes) -> None:
+        with saying(answer) as port:
+            root = mine(port)
             with SmbTransport(root, QUICK) as transport, pytest.raises(SourceError) as wrong:
                 transport.list(root)
-            speaker.join(20)
         assert wrong.value.code in ("bad-answer", "unreachable", "timed-out")
-        assert capfd.readouterr().err == ""
+
+    def test_the_library_writes_nothing_to_the_terminal(self) -> None:
+        with saying(b"\0\0\0\100" + b"\xfeSMB" + bytes(60)) as port:
+            done = subprocess.run(
+                [sys.executable, "-c", ASKING, str(port)], capture_output=True, text=True, check=False, timeout=60
+            )
+        assert (done.stdout, done.stderr) == ("bad-answer\n", "")
 
     def test_a_listing_too_large(self, server: Samba) -> None:
         root = mine(server.port)
@@ -313,19 +348,27 @@ class TestChanges:
             body.close()
         file.unlink()
 
-    def test_a_file_the_publisher_holds(self, server: Samba) -> None:
-        """Samba keeps Windows' sharing rules between its own clients."""
-        file = server.docroot / "held.bin"
-        file.write_bytes(DATA)
-        root = mine(server.port)
-        cache: dict[str, object] = {}
-        session = {"username": USER, "password": PASSWORD, "port": server.port, "connection_cache": cache}
-        with smbclient.open_file(f"\\\\127.0.0.1\\{SHARE}\\held.bin", mode="rb", share_access=None, **session):
-            with SmbTransport(root, TransportSettings()) as transport, pytest.raises(SourceError) as wrong:
-                transport.open(root.child("held.bin"))
-            assert (wrong.value.code, wrong.value.transient) == ("busy", True)
-        smbclient.reset_connection_cache(connection_cache=cache)
-        file.unlink()
+    @pytest.mark.parametrize("readers", [None, "r"])
+    def test_a_file_another_client_holds(self, tmp_path: Path, readers: str | None) -> None:
+        """Samba keeps Windows' sharing rules between its clients: what we read, a publisher may go on writing."""
+        (tmp_path / "doc").mkdir()
+        (tmp_path / "doc" / "held.bin").write_bytes(DATA)
+        with samba(tmp_path / "doc", tmp_path / "server", writable=True) as server:
+            root = mine(server.port)
+            cache: dict[str, object] = {}
+            session = {"username": USER, "password": PASSWORD, "port": server.port, "connection_cache": cache}
+            path = f"\\\\127.0.0.1\\{SHARE}\\held.bin"
+            with (
+                SmbTransport(root, TransportSettings()) as transport,
+                smbclient.open_file(path, mode="r+b", share_access=readers, **session),
+            ):
+                if readers is None:
+                    with pytest.raises(SourceError) as wrong:
+                        transport.open(root.child("held.bin"))
+                    assert (wrong.value.code, wrong.value.transient) == ("busy", True)
+                else:
+                    assert drained(opened(transport, root.child("held.bin"))) == DATA
+            smbclient.reset_connection_cache(connection_cache=cache)
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "a\\b", "a\0b"])
