@@ -90,14 +90,14 @@ class Stage:
         its key may be wanted. Call it once, before any writer of this run opens a journal: it waits
         for the last breath of a killed run, and raises `TargetError` (busy) if one goes on.
         """
-        wanted = None if keys is None else {staged_name(key) for key in keys}
         try:
             old = [_claimed(path) for path in self._journals()]
+            found = list(os.scandir(self._files))
             records: dict[str, StagedFile] = {}
             for _, descriptor in old:
                 with open(descriptor, "rb", closefd=False) as journal:
                     records.update((record.key, record) for record in _records(journal))
-            kept = self._sweep(records, wanted)
+            kept = self._sweep(found, records, keys) if found else {}
             if old:
                 self._rewrite(kept.values())
             for path, descriptor in old:
@@ -142,11 +142,14 @@ class Stage:
     def _journals(self) -> list[str]:
         return sorted(entry.path for entry in os.scandir(self.folder) if entry.name.startswith(JOURNAL))
 
-    def _sweep(self, records: dict[str, StagedFile], wanted: set[str] | None) -> dict[str, StagedFile]:
+    def _sweep(
+        self, found: list[os.DirEntry[str]], records: dict[str, StagedFile], keys: Iterable[str] | None
+    ) -> dict[str, StagedFile]:
         """Remove strays; returns the records whose file is there in the right size and is wanted."""
+        wanted = None if keys is None else {staged_name(key) for key in keys}
         by_name = {staged_name(key): record for key, record in records.items()}
         kept: dict[str, StagedFile] = {}
-        for entry in list(os.scandir(self._files)):
+        for entry in found:
             name, _, kind = entry.name.partition(".")
             record = by_name.get(name)
             stays = wanted is None or name in wanted

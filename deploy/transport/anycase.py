@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from deploy.errors import SourceError, error
+from deploy.relpath import fold
 from deploy.transport.contract import Entry, Listing, Transport, presentable
 from deploy.transport.location import Location, Scheme
 
@@ -90,13 +91,13 @@ class _Search:
 
 
 def _key(name: str) -> str:
-    return presentable(name).casefold()
+    return fold(presentable(name))
 
 
 def _with_application_root(location: Location) -> Location | None:
     """The location with the application root spelled as the product installs it, if it was spelled otherwise."""
-    key = APPLICATION_ROOT.casefold()
-    spelled = tuple(APPLICATION_ROOT if name.casefold() == key else name for name in location.segments)
+    key = fold(APPLICATION_ROOT)
+    spelled = tuple(APPLICATION_ROOT if fold(name) == key else name for name in location.segments)
     return None if spelled == location.segments else location.with_segments(spelled)
 
 

@@ -86,7 +86,7 @@ class SmbTransport:
         self._share = origin.anchor
         self._settings = settings
         self._connections: dict[str, Any] = {}
-        _quiet("smbprotocol", "smbclient", "spnego")
+        _quiet("smbprotocol", "smbclient")
 
     def list(self, folder: Location) -> Listing:
         def names(guard: Deadline) -> Listing:

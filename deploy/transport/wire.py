@@ -238,34 +238,32 @@ class WireAnswer:
         if not self._wire.holds(self):
             raise self._failed("cut-off", "the connection was given up before the end of the file")
         while not chunks.ready:
-            count = self._receive(chunks.raw, deadline)
-            if not count:
+            if not self._receive(chunks.raw, deadline, chunks):
                 raise self._failed("cut-off", "the connection was closed before the last chunk")
-            try:
-                chunks.feed(count, self.location)
-            except SourceError:
-                self.close()
-                raise
         count = chunks.take(buffer)
         if chunks.spent:
             self.finish()
         return count
 
-    def _receive(self, into: memoryview, deadline: float | None) -> int:
-        """At least one byte, or 0 at the end of the connection, within the deadline and the stall rule."""
+    def _receive(self, into: memoryview, deadline: float | None, chunks: _Chunks | None = None) -> int:
+        """At least one byte, or 0 at the end of the connection, within the deadline and the stall rule.
+
+        Of chunks only what they hold counts for the rate.
+        """
         pace = self._pace
         while True:
             began = time.monotonic()
             seconds = pace.patience if deadline is None else min(pace.patience, deadline - began)
             try:
                 count = self._wire.receive(self, into, seconds)
+                content = count if chunks is None else chunks.feed(count, self.location)
             except TimeoutError:
-                count = -1
+                count, content = -1, 0
             except SourceError:
                 self.close()
                 raise
             now = time.monotonic()
-            if not pace.record(now - began, max(count, 0)) or (deadline is not None and now >= deadline):
+            if not pace.record(now - began, content) or (deadline is not None and now >= deadline):
                 raise self._failed("timed-out", "the server stopped sending, or sends too slowly")
             if count >= 0:
                 return count
@@ -345,8 +343,8 @@ class _Chunks:
     def overrun(self) -> bool:
         return self._head.overrun
 
-    def feed(self, count: int, location: Location) -> None:
-        """Parse the first `count` bytes of `raw`; raises `SourceError` (bad-answer)."""
+    def feed(self, count: int, location: Location) -> int:
+        """Parse the first `count` bytes of `raw`; how many bytes they held. Raises `SourceError` (bad-answer)."""
         self._head.feed(self.raw[:count], location)
         pieces = self._head.pieces
         self._content = memoryview(b"".join(pieces))
@@ -354,6 +352,7 @@ class _Chunks:
         pieces.clear()
         if self._overhead > _LONGEST_OVERHEAD:
             raise failure("bad-answer", location, "chunks without content, and no end")
+        return len(self._content)
 
     def take(self, buffer: memoryview) -> int:
         """Move as much as the buffer holds."""

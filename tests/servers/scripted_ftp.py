@@ -18,8 +18,9 @@ class ScriptedFtp:
     """What the server holds and how it misbehaves.
 
     `replies` maps a verb to the whole reply line(s) given instead of the usual one. A data connection
-    sends at most `data_limit` bytes, then waits for `stall` to be set where it is not None, and ends
-    with `end_reply`. `beyond` is sent after the file. `feats` None is a server without FEAT.
+    sends at most `data_limit` bytes, one every `data_drip` seconds if that is set, then waits for `stall`
+    to be set where it is not None, and ends with `end_reply`. `beyond` is sent after the file. `feats`
+    None is a server without FEAT.
     """
 
     port: int = 0
@@ -30,6 +31,7 @@ class ScriptedFtp:
     welcome: str = "220 ready"
     drip: float | None = None
     data_limit: int | None = None
+    data_drip: float | None = None
     beyond: bytes = b""
     stall: threading.Event | None = None
     end_reply: str = "226 done"
@@ -204,7 +206,16 @@ class _Session:
         connection, _ = self.passive.accept()
         self.passive.close()
         with connection, contextlib.suppress(ConnectionError):
-            connection.sendall(data if self.script.data_limit is None else data[: self.script.data_limit])
+            self.pour(connection, data if self.script.data_limit is None else data[: self.script.data_limit])
             if self.script.stall is not None:
                 self.script.stall.wait(60)
         self.say(self.script.end_reply)
+
+    def pour(self, connection: socket.socket, data: bytes) -> None:
+        if self.script.data_drip is None:
+            connection.sendall(data)
+            return
+        for number in range(len(data)):
+            if self.script.stopped.wait(self.script.data_drip):
+                return
+            connection.sendall(data[number : number + 1])

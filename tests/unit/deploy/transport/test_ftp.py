@@ -342,6 +342,19 @@ class TestPatience:
         assert (wrong.value.code, wrong.value.transient) == ("timed-out", True)
         assert QUICK.stall_window * 0.9 <= took < 20
 
+    def test_a_body_that_drips(self) -> None:
+        with asking(ScriptedFtp(files={"/a": DATA}, data_drip=0.05)) as (transport, root):
+            body = opened(transport, root.child("a"))
+            with pytest.raises(SourceError) as wrong:
+                drained(body)
+        assert (wrong.value.code, wrong.value.transient) == ("timed-out", True)
+
+    def test_a_listing_that_drips_at_more_than_the_least_rate(self) -> None:
+        script = ScriptedFtp(listing=b"-rw-r--r-- 1 u g 3 Jan 31  2020 a\r\n" * 1000, data_drip=0.002)
+        with asking(script) as (transport, root), pytest.raises(SourceError) as wrong:
+            transport.list(root)
+        assert (wrong.value.code, wrong.value.transient) == ("timed-out", True)
+
     def test_replies_that_drip(self) -> None:
         script = ScriptedFtp(welcome="220 " + "x" * 10_000, drip=0.05)
         with asking(script) as (transport, root), pytest.raises(SourceError) as wrong:

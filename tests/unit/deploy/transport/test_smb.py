@@ -290,7 +290,7 @@ class TestBreaks:
         assert wrong.value.code in ("bad-answer", "unreachable", "timed-out")
 
     def test_the_library_writes_nothing_to_the_terminal(self) -> None:
-        with saying(b"\0\0\0\100" + b"\xfeSMB" + bytes(60)) as port:
+        with saying(b"\0\0\0\4\xfeSMB") as port:
             done = subprocess.run(
                 [sys.executable, "-c", ASKING, str(port)], capture_output=True, text=True, check=False, timeout=60
             )

@@ -29,15 +29,19 @@ def ends(script: Script, ask: str, *, proxied: bool = False, settings: Transport
         with WebTransport(root, settings) as transport:
             began = time.monotonic()
             with pytest.raises(SourceError) as wrong:
-                if ask == "open":
-                    drained(opened(transport, root.child("file")))
-                else:
-                    getattr(transport, ask)(root.child("file"))
+                asked(transport, ask, root.child("file"))
             assert time.monotonic() - began < SOON
     return wrong.value
 
 
-def silent(asked: Asked, line: Line) -> None:
+def asked(transport: WebTransport, ask: str, at: Location) -> None:
+    if ask == "open":
+        drained(opened(transport, at))
+    else:
+        getattr(transport, ask)(at)
+
+
+def silent(_: Asked, line: Line) -> None:
     line.silence()
 
 

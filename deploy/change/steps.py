@@ -1,0 +1,190 @@
+"""The steps of a change, the order they are taken in, and what undoes each.
+
+A step says what is wanted; an `Op` is the step as the journal keeps it, together with what was
+there before. What undoes an op depends on what is found on disk and on nothing else, so undoing
+may be broken off and begun again at any moment.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from deploy.digest import Sha256
+from deploy.relpath import RelPath
+
+
+@dataclass(frozen=True, slots=True)
+class MakeFolder:
+    """A folder that is not there yet; missing folders above it are made too."""
+
+    target: RelPath
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A file where none is. `staged` is the absolute path of its bytes below the base folder.
+
+    `new` and `size` (bytes) are what the staged file was proven to have; `modified` is the time it
+    is to get, in POSIX seconds, None to leave it.
+    """
+
+    target: RelPath
+    staged: str
+    new: Sha256
+    size: int
+    modified: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Another content for a file that is there; `old` is its digest where the caller knows it. Else as `Create`."""
+
+    target: RelPath
+    staged: str
+    old: Sha256 | None
+    new: Sha256
+    size: int
+    modified: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A file that is there and is to go; `old` as in `Replace`."""
+
+    target: RelPath
+    old: Sha256 | None
+
+
+Step = MakeFolder | Create | Replace | Delete
+
+
+class Kind(enum.StrEnum):
+    """What an op does to its target; the names stand in the journal."""
+
+    FOLDER = "folder"
+    CREATE = "create"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A file as it was before the change: bytes, mtime in nanoseconds, permission bits; the digest where known."""
+
+    size: int
+    mtime_ns: int
+    mode: int
+    sha256: Sha256 | None
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """A step with what was there before. `staged` is below the base too; both stay None where they do not apply."""
+
+    kind: Kind
+    target: RelPath
+    staged: RelPath | None
+    new: Sha256 | None
+    before: Before | None
+
+
+_TURN = {MakeFolder: 0, Create: 1, Replace: 1, Delete: 2}
+
+
+def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Folders first, upper before lower, then files as they were given, deletions last.
+
+    Raises `ValueError` where two steps change one path, or one needs a folder where another has a
+    file: no order could be right.
+    """
+    taken = sorted(steps, key=lambda step: (_TURN[type(step)], len(step.target.segments) * isinstance(step, MakeFolder)))
+    files = {step.target.key for step in taken if not isinstance(step, MakeFolder)}
+    seen: set[str] = set()
+    above: dict[tuple[str, ...], bool] = {}
+    for step in taken:
+        if step.target.key in seen:
+            raise ValueError(f"two steps change {step.target}")
+        seen.add(step.target.key)
+        folder = step.target.segments[:-1]
+        if folder not in above:
+            above[folder] = any("/".join(parts) in files for parts in _prefixes(step.target))
+        if above[folder]:
+            raise ValueError(f"{step.target} lies in what another step has as a file")
+    return tuple(taken)
+
+
+def _prefixes(target: RelPath) -> list[tuple[str, ...]]:
+    names = target.key.split("/")
+    return [tuple(names[:count]) for count in range(1, len(names))]
+
+
+def with_folders(steps: Sequence[Step], is_folder: Callable[[RelPath], bool]) -> tuple[Step, ...]:
+    """The steps with one `MakeFolder` for every folder that is missing, in the order they are taken in.
+
+    `is_folder` is asked once for each folder. A `MakeFolder` whose folder is there is left out.
+    """
+    missing: dict[tuple[str, ...], RelPath] = {}
+    asked: set[tuple[str, ...]] = set()
+    for step in steps:
+        folder = step.target if isinstance(step, MakeFolder) else None
+        if folder is None and step.target.segments[:-1] not in asked and not isinstance(step, Delete):
+            folder = step.target.parent
+        while folder is not None and folder.segments and folder.segments not in asked:
+            asked.add(folder.segments)
+            if is_folder(folder):
+                break
+            missing[folder.segments] = folder
+            folder = folder.parent
+    files = [step for step in steps if not isinstance(step, MakeFolder)]
+    return ordered([*map(MakeFolder, missing.values()), *files])
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What lies on disk for one op. `is_old`: the target is the file that was there before; `is_new`: the staged one."""
+
+    target: bool
+    staged: bool
+    backup: bool
+    is_old: bool
+    is_new: bool
+
+
+class Undo(enum.Enum):
+    """What brings the target of an op back to what it was."""
+
+    NOTHING = enum.auto()
+    REMOVE_FOLDER = enum.auto()
+    UNSTAGE = enum.auto()
+    """Move the new file back to the staging folder: nothing has to be transferred twice."""
+    REMOVE = enum.auto()
+    RESTORE = enum.auto()
+    """Rename the backup to the target."""
+    SWAP = enum.auto()
+    """`UNSTAGE`, then `RESTORE`."""
+    LOST = enum.auto()
+    """The old file is neither in place nor kept."""
+
+
+def undo_of(op: Op, seen: Seen) -> Undo:
+    """What undoes an op.
+
+    A rename leaves a file under exactly one of its names: while the staged name is there, the
+    target was not touched yet, or was undone already.
+    """
+    if op.kind is Kind.FOLDER:
+        return Undo.REMOVE_FOLDER if seen.target else Undo.NOTHING
+    if op.kind is Kind.CREATE:
+        if not seen.target:
+            return Undo.NOTHING
+        if not seen.staged:
+            return Undo.UNSTAGE
+        # Both are there: the same bytes were staged again, or the target is somebody else's.
+        return Undo.REMOVE if seen.is_new else Undo.NOTHING
+    if seen.is_old:
+        return Undo.NOTHING
+    if not seen.backup:
+        return Undo.LOST
+    return Undo.SWAP if op.kind is Kind.REPLACE and seen.target and not seen.staged else Undo.RESTORE
