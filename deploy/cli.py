@@ -12,7 +12,6 @@ import typer
 
 from deploy import __version__
 from deploy.config.identifiers import Identifiers
-from deploy.doctor import diagnose
 from deploy.download import DownloadOptions, Workers
 from deploy.errors import MicceError, Problem, UsageError, error, warning
 from deploy.events import Phase
@@ -40,6 +39,7 @@ from deploy.rendering import (
 from deploy.resolve import check, read_document, resolve, with_address
 from deploy.sources import Sources
 from deploy.transport.contract import Proxies, TransportSettings
+from deploy.transport.location import Scheme
 
 CHECK_TIMEOUT = 5.0
 INTERRUPTED = 130
@@ -166,7 +166,7 @@ def install_command(
         options = InstallOptions(to, session.state, DownloadOptions(jobs=jobs, limit_rate=rate), execute, verify)
         with ExitStack() as stack:
             tell = stack.enter_context(progress(as_json=as_json))
-            workers = stack.enter_context(Workers.prestart()) if may_be_large(options) else None
+            workers = stack.enter_context(Workers.prestart((Scheme.HTTP,))) if may_be_large(options) else None
             sources = stack.enter_context(Sources(session.settings, jobs=jobs))
             tell(Phase("ask", 0, None))
             read = read_document(document, sources)
@@ -182,6 +182,8 @@ def install_command(
 @app.command("doctor", epilog="Example: micce-deploy doctor --json")
 def doctor_command(as_json: JsonOption = False) -> None:
     """Say what this machine knows about itself, where it came from, and what is wrong with it."""
+    from deploy.doctor import diagnose
+
     with _reporting(as_json):
         diagnosis = diagnose(current())
         if as_json:

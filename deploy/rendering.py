@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from deploy.disk import readable_size
-from deploy.doctor import Diagnosis
 from deploy.errors import Problem
 from deploy.events import Current, Event, Failed, Fetched, Phase, Progress, Retrying, Stopped
 from deploy.install import InstallResult
 from deploy.plan import Plan
+
+if TYPE_CHECKING:
+    from deploy.doctor import Diagnosis
 
 Json = Mapping[str, object]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.change.records import DamagedError, Record, Standing, decoded, encoded, standing
@@ -17,19 +17,16 @@ _EXTRA_FLAGS = ("O_CLOEXEC", "O_NOINHERIT", "O_BINARY", "O_NOFOLLOW")
 class Journal:
     """An open journal; `append` and `retract` raise `OSError`."""
 
-    def __init__(self, path: Path, descriptor: int, end: int) -> None:
+    def __init__(self, path: Path, descriptor: int, end: int, torn: bool) -> None:
         self.path = path
         self._descriptor = descriptor
         self._end = end
-        self._previous = end
-        self._torn = True
+        self._torn = torn
 
     @classmethod
     def create(cls, path: Path) -> Journal:
         """A new, empty journal; raises `OSError` if there is one."""
-        journal = cls(path, os.open(path, _flags(os.O_RDWR | os.O_CREAT | os.O_EXCL), MODE), 0)
-        journal._torn = False
-        return journal
+        return cls(path, os.open(path, _flags(os.O_RDWR | os.O_CREAT | os.O_EXCL), MODE), 0, False)
 
     @classmethod
     def reopen(cls, path: Path) -> tuple[Journal, Standing]:
@@ -39,29 +36,42 @@ class Journal:
         """
         data = path.read_bytes()
         now, end = _read(data, path)
-        return cls(path, os.open(path, _flags(os.O_RDWR)), end), now
+        return cls(path, os.open(path, _flags(os.O_RDWR)), end, end < len(data)), now
+
+    @property
+    def end(self) -> int:
+        """Where the last durable record ends, in bytes."""
+        return self._end
+
+    @property
+    def torn(self) -> bool:
+        """Whether something stands behind the last whole record: the next one was being written."""
+        return self._torn
 
     def append(self, record: Record) -> None:
         """Write a record and make it durable; what a failed append left is cut off first."""
         if self._torn:
-            self.retract()
+            self.retract(self._end)
         line = encoded(record)
         self._torn = True
         os.lseek(self._descriptor, self._end, os.SEEK_SET)
         write_all(self._descriptor, line)
         os.fsync(self._descriptor)
-        self._torn = False
         self._end += len(line)
+        self._torn = False
 
-    def retract(self) -> None:
-        """Make sure that what a failed `append` left is gone, and stays gone after a power loss."""
-        os.ftruncate(self._descriptor, self._end)
+    def retract(self, end: int) -> None:
+        """Make sure that what stands behind `end` is gone, and stays gone after a power loss."""
+        os.ftruncate(self._descriptor, end)
         os.fsync(self._descriptor)
+        self._end = end
         self._torn = False
 
     def close(self) -> None:
-        """Close the file; it stays."""
-        os.close(self._descriptor)
+        """Close the file, which stays; once is enough."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 def read(path: Path) -> Standing:
@@ -70,24 +80,27 @@ def read(path: Path) -> Standing:
 
 
 def _read(data: bytes, path: Path) -> tuple[Standing, int]:
-    """The standing, and where the last whole line ends."""
-    end = data.rfind(b"\n") + 1
+    """The standing, and where the last whole line ends.
+
+    Only the last line may be damaged: it was never durable, or nothing would follow from it.
+    """
+    lines = io.BytesIO(data).readlines()
+    records: list[Record] = []
+    end = 0
     try:
-        return standing(_records(data[:end])), end
+        for number, line in enumerate(lines, start=1):
+            try:
+                records.append(decoded(line))
+            except DamagedError as wrong:
+                if number == len(lines):
+                    break
+                raise DamagedError(f"line {number}: {wrong}") from wrong
+            end += len(line)
+        return standing(records), end
     except DamagedError as wrong:
         said = f"the journal of a change that was broken off cannot be used: {wrong}"
-        hint = "nothing was touched and the earlier files are kept beside it: see which of them to restore by hand"
+        hint = "nothing was touched and the earlier files are kept beside it: restore by hand what is missing"
         raise TargetError(error("journal-damaged", said, hint, file=str(path))) from wrong
-
-
-def _records(data: bytes) -> Iterator[Record]:
-    """Every record; the last line may be damaged, as a power loss leaves blocks that were never written."""
-    lines = data.splitlines(keepends=True)
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield decoded(line)
-        except DamagedError as wrong:
-            raise DamagedError(f"line {number}: {wrong}") from wrong
 
 
 def _flags(wanted: int) -> int:

@@ -63,7 +63,7 @@ class DamagedError(ValueError):
 
 
 class Phase(enum.Enum):
-    """How far a change came, as its journal tells."""
+    """How far a change came, as its journal tells. Before `BACKED` nothing was changed and backups may be half made."""
 
     NOT_BEGUN = enum.auto()
     BEGUN = enum.auto()
@@ -92,9 +92,9 @@ def standing(records: Iterable[Record]) -> Standing:
                 now = Standing(Phase.BACKED, now.ops, now.failures)
             case Commit(), Phase.BACKED:
                 now = Standing(Phase.COMMITTED, now.ops, now.failures)
-            case RolledBack(), Phase.BEGUN | Phase.BACKED:
+            case RolledBack(), Phase.BACKED:
                 now = Standing(Phase.ROLLED_BACK, now.ops, now.failures)
-            case Failed(said), Phase.BEGUN | Phase.BACKED:
+            case Failed(said), Phase.BACKED:
                 now = Standing(now.phase, now.ops, (*now.failures, said))
             case _:
                 raise DamagedError(f"line {number}: {_name(record)} cannot follow {now.phase.name.lower()}")

@@ -99,7 +99,9 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
     Raises `ValueError` where two steps change one path, or one needs a folder where another has a
     file: no order could be right.
     """
-    taken = sorted(steps, key=lambda step: (_TURN[type(step)], len(step.target.segments) * isinstance(step, MakeFolder)))
+    taken = sorted(
+        steps, key=lambda step: (_TURN[type(step)], len(step.target.segments) * isinstance(step, MakeFolder))
+    )
     files = {step.target.key for step in taken if not isinstance(step, MakeFolder)}
     seen: set[str] = set()
     above: dict[tuple[str, ...], bool] = {}
@@ -143,7 +145,10 @@ def with_folders(steps: Sequence[Step], is_folder: Callable[[RelPath], bool]) ->
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What lies on disk for one op. `is_old`: the target is the file that was there before; `is_new`: the staged one."""
+    """What lies on disk for one op.
+
+    `is_old`: the target is the file that was there before; `is_new`: it is the file that was staged.
+    """
 
     target: bool
     staged: bool

@@ -7,21 +7,20 @@ import time
 from typing import TYPE_CHECKING
 
 from deploy.transport.carrier import Endpoint, failure
-from deploy.transport.contract import TransportSettings
-from deploy.transport.location import Location, Scheme
+from deploy.transport.location import Location
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
 
-def connected(endpoint: Endpoint, location: Location, settings: TransportSettings, deadline: float) -> socket.socket:
-    """A connection to `endpoint`, with TLS for https, by `deadline` (`time.monotonic` seconds).
+def connected(endpoint: Endpoint, location: Location, context: SSLContext | None, deadline: float) -> socket.socket:
+    """A connection to `endpoint`, with TLS where there is a context, by `deadline` (`time.monotonic` seconds).
 
     Raises `SourceError` (unreachable, timed-out, certificate-refused, bad-answer) about `location`. The
     system's resolver has its own patience (resolv.conf), which cannot be cut short here.
     """
     plain = _dialled(endpoint, location, deadline)
-    return _secured(plain, endpoint, location, settings, deadline) if endpoint.scheme is Scheme.HTTPS else plain
+    return plain if context is None else _secured(plain, endpoint, location, context, deadline)
 
 
 def tls_context(location: Location, ca_file: str | None) -> SSLContext:
@@ -78,12 +77,11 @@ def _dialled(endpoint: Endpoint, location: Location, deadline: float) -> socket.
 
 
 def _secured(
-    plain: socket.socket, endpoint: Endpoint, location: Location, settings: TransportSettings, deadline: float
+    plain: socket.socket, endpoint: Endpoint, location: Location, context: SSLContext, deadline: float
 ) -> socket.socket:
     import ssl
 
     try:
-        context = tls_context(location, settings.ca_file)
         plain.settimeout(max(deadline - time.monotonic(), 0.001))
         secured: socket.socket = context.wrap_socket(plain, server_hostname=endpoint.host.partition("%")[0])
     except ssl.SSLCertVerificationError as wrong:

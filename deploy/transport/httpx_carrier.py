@@ -34,12 +34,16 @@ class HttpxCarrier:
         self._proxy = proxy
         self._standing = [("Host", endpoint.authority), *standing]
         self._client: httpx.Client | None = None
+        self._answer: HttpxAnswer | None = None
         self._socket: socket.socket | None = None
         self._deadline: Deadline | None = None
 
     def send(self, request: Request) -> HttpxAnswer:
         """Send any request; raises `SourceError` as the wire does, and access-denied for a proxy that refuses."""
         settings = self._settings
+        if self._answer is not None:
+            # There is one connection, and a body not wholly read would keep it.
+            self._answer.close()
         client = self._client = self._client or self._made(request.location)
         # This dictionary is read anew for the head and for the body.
         patience = {
@@ -57,6 +61,7 @@ class HttpxCarrier:
                     port=self._endpoint.port,
                     raw_path=request.target.encode("ascii"),
                 )
+                client.cookies.clear()
                 message = client.build_request(
                     request.method,
                     url,
@@ -64,12 +69,12 @@ class HttpxCarrier:
                     content=request.content or None,
                     extensions={"timeout": patience, "trace": self._trace},
                 )
-                client.cookies.clear()
                 response = client.send(message, stream=True, auth=None)
         finally:
             deadline.cancel()
         patience["read"] = settings.stall_window
-        return HttpxAnswer(response, request.location, settings, self)
+        self._answer = HttpxAnswer(response, request.location, settings, self)
+        return self._answer
 
     def close(self) -> None:
         if self._client is not None:
@@ -209,15 +214,13 @@ def _explained(location: Location, wrong: Exception, *, body: bool) -> SourceErr
         return failure("bad-answer", location, f"this is not HTTP/1.1: {text[:200]}")
     if body:
         return failure("cut-off", location, "the connection broke before the end of the file")
-    unknown = _cause(wrong, socket.gaierror)
-    if unknown is not None:
-        lasting = unknown.errno != socket.EAI_AGAIN
-        return failure("unreachable", location, f"no such host ({unknown.strerror})", lasting=lasting)
     tls = _cause(wrong, ssl.SSLError)
     if tls is not None and not isinstance(tls, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return failure("bad-answer", location, f"no TLS connection: {tls.reason or tls}")
     system = _cause(wrong, OSError)
-    return failure("unreachable", location, (system and system.strerror) or "no connection")
+    lasting = isinstance(system, socket.gaierror) and system.errno != socket.EAI_AGAIN
+    said = f"no connection to the proxy ({(system and system.strerror) or 'it was closed'})"
+    return failure("unreachable", location, said, hint=_PROXY_HINT, lasting=lasting)
 
 
 def _cause(wrong: BaseException | None, kind: type[_Kind]) -> _Kind | None:

@@ -151,6 +151,7 @@ class MemoryBody:
         self._file = file
         self._position = offset
         self._offset = offset
+        self._closed = False
 
     @property
     def offset(self) -> int:
@@ -162,13 +163,17 @@ class MemoryBody:
 
     def readinto(self, buffer: memoryview) -> int:
         left = len(self._file.data) - self._position
+        if self._closed and left:
+            said = f"{'/'.join(self._path)} was closed {left} bytes before its end"
+            raise SourceError(error("cut-off", said, "open it again"))
         count = self._source.give(self._path, self._position, min(len(buffer), left))
         buffer[:count] = self._file.data[self._position : self._position + count]
         self._position += count
         return count
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Give the rest up."""
+        self._closed = True
 
 
 class MemoryTransport:

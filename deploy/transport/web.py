@@ -290,7 +290,9 @@ def _body(file: Location, answer: Answer) -> WebBody:
 
 def _drain(answer: Answer) -> None:
     """Read a short body nobody wants, so that the connection can be used again."""
-    scrap, left = memoryview(bytearray(4096)), _LONGEST_DRAIN
+    length = answer.fields.get(b"content-length", b"")
+    left = 0 if length.isdigit() and int(length) > _LONGEST_DRAIN else _LONGEST_DRAIN
+    scrap = memoryview(bytearray(4096))
     deadline = time.monotonic() + _DRAIN_SECONDS
     with contextlib.suppress(SourceError):
         while left > 0 and (count := answer.readinto(scrap, deadline)):

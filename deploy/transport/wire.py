@@ -9,15 +9,19 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from deploy.errors import SourceError
 from deploy.transport.carrier import Endpoint, Request, failure
-from deploy.transport.connect import connected
+from deploy.transport.connect import connected, tls_context
 from deploy.transport.contract import TransportSettings
-from deploy.transport.location import Location
+from deploy.transport.location import Location, Scheme
 from deploy.transport.pace import Pace
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 _BUFFER = 64 * 1024
 _LONGEST_OVERHEAD = 256 * 1024
@@ -40,6 +44,7 @@ class Wire:
         self._settings = settings
         fields = (("Host", endpoint.authority), *standing)
         self._standing = " HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
+        self._context: SSLContext | None = None
         self._socket: socket.socket | None = None
         self._timeout = 0.0
         self._current: WireAnswer | None = None
@@ -112,8 +117,10 @@ class Wire:
                 return self._asked(self._socket, request)
             except _NothingCameError:
                 self.close()
+        if self._context is None and self._endpoint.scheme is Scheme.HTTPS:
+            self._context = tls_context(request.location, self._settings.ca_file)
         deadline = min(time.monotonic() + self._settings.connect_timeout, request.deadline)
-        self._socket = connected(self._endpoint, request.location, self._settings, deadline)
+        self._socket = connected(self._endpoint, request.location, self._context, deadline)
         self._timeout = 0.0
         return self._asked(self._socket, request)
 

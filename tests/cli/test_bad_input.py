@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Machine, setup_config, tree
+from tests.servers.httpserver import httpserver
 from tests.servers.nginx import nginx
+from tests.sim.hostile import Asked, Line, always, answer, cut, hostile
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 
@@ -161,6 +163,41 @@ def test_a_link_in_the_target_is_not_followed(machine: Machine, tmp_path: Path) 
     assert done.code == 1
     assert "[in-the-way]" in done.err
     assert list(outside.iterdir()) == []
+
+
+def test_a_server_that_cuts_every_body_off_is_named_and_nothing_is_placed(machine: Machine, tmp_path: Path) -> None:
+    """It says twice what it sends. Each attempt is seen, and the exit code is not 0."""
+    whole = answer(b"x" * 2000, 'ETag: "one"')
+    scripts = {"HEAD": always(whole), "GET": cut(whole, len(whole) - 1000)}
+
+    def script(asked: Asked, line: Line) -> None:
+        scripts[asked.method](asked, line)
+
+    with hostile(script) as server:
+        config = setup_config(tmp_path, f'include="{server.url}/a.exe" outputFolder="x"')
+        done = machine.run("install", config, "--to", tmp_path / "client")
+        attempts = [asked for asked in server.requests if asked.method == "GET"]
+    assert done.code == 1
+    assert f"{config}:7: error: " in done.err
+    assert "[cut-off]" in done.err
+    assert len(attempts) > 1
+    assert not (tmp_path / "client" / "x").exists()
+
+
+def test_a_disk_that_fills_up_on_the_way_is_given_back(machine: Machine, small_disk: Path, tmp_path: Path) -> None:
+    """Python's own server shows no sizes, so that the want of room is met while writing."""
+    www = tmp_path / "www"
+    www.mkdir()
+    for number in range(8):
+        (www / f"{number}.bin").write_bytes(b"x" * 1_000_000)
+    base = small_disk / "client"
+    with httpserver(www, tmp_path / "server") as url:
+        config = setup_config(tmp_path, f'include="{url}/*" outputFolder="x"')
+        done = machine.run("install", config, "--to", base)
+    assert done.code == 1
+    assert "[disk-full]" in done.err
+    assert tree(base) == {}
+    assert list(base.iterdir()) == []
 
 
 @pytest.mark.parametrize(

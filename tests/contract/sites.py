@@ -106,7 +106,6 @@ class Site:
     raw_names: bool = True
     unix_names: bool = True
     empty_folders: bool = True
-    ends_bodies: bool = True
 
     def at(self, *names: str) -> Location:
         return self.root.with_segments((*self.root.segments, *names))
@@ -347,7 +346,6 @@ def memory(tmp: Path) -> Iterator[Site]:
         lambda at: source.open_transport(at, TransportSettings()),
         bodies=lambda: source.given,
         empty_folders=False,
-        ends_bodies=False,
     )
 
 

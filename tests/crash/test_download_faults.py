@@ -60,7 +60,7 @@ def struck(download: Download, injector: Injector, mode: str, call: int) -> bool
 def test_the_injector_sees_every_change(download: Download, injector: Injector) -> None:
     download.check(download.run(env=injector.env(download.stage, "count", 0)))
     assert {"open", "write", "rename", "unlink"} <= set(injector.calls)
-    assert len(injector.calls) > 30
+    assert len(injector.calls) >= 25
 
 
 @pytest.mark.parametrize("mode", [*KILLS, *REFUSALS])
@@ -77,7 +77,7 @@ def test_after_a_fault_at_any_call_the_next_run_completes(download: Download, in
     call = 1
     while fault_then_success(download, injector, mode, call):
         call += 1
-    assert call > 30
+    assert call > 25
 
 
 @pytest.mark.deep

@@ -28,7 +28,7 @@ def parse_json(document: bytes, folder: Location) -> Listing:
             continue
         is_folder = row.get("type") == "directory" or row.get("is_dir") is True
         size, time = row.get("size"), row.get("mtime", row.get("mod_time"))
-        exact = size if isinstance(size, int) and size >= 0 and not is_folder else None
+        exact = size if type(size) is int and size >= 0 and not is_folder else None
         name = row["name"].removesuffix("/") if is_folder else row["name"]
         names.put(name, is_folder, known(exact, http_date(time if isinstance(time, str) else None)))
     return names.listing()

@@ -21,7 +21,7 @@ _IIS_TITLE = re.compile(r"(?s)\s*\S.* - /.*")
 _SORT_LINK = re.compile(r"\?(?:C=[NMSD][;&]O=[AD]|(?:sort|layout)=\w+(?:[;&]order=\w+)?)(?:[;&].*)?")
 _DATE = r"(?:\d{1,2}-[A-Za-z]{3}-\d{4}|\d{4}-\d\d-\d\d) \d\d:\d\d(?::\d\d)?"
 # A size that a unit follows is rounded, one that a description follows stands apart from it.
-_TAIL = re.compile(rf"\s*({_DATE})?(?:\s+(\d+)(?=\s*$|\s{{2}}))?")
+_TAIL = re.compile(rf"(?:\s*({_DATE}))?(?:\s+(\d+)(?=\s*$|\s{{2}}))?")
 _IIS_ROW = re.compile(r"\s*(\S.*?)\s+(\d+|<dir>)\s*")
 _EXACT = re.compile(r"\s*(\d+)(?:\s*[Bb](?:ytes?)?)?\s*")
 _CHARSET = re.compile(r"(?i)charset\s*=\s*[\"']?([\w.:-]+)")
