@@ -57,7 +57,18 @@ class Delete:
     old: Sha256 | None
 
 
-Step = MakeFolder | Create | Replace | Delete
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A file whether or not one is there, as a release has it. Else as `Create`."""
+
+    target: RelPath
+    staged: str
+    new: Sha256
+    size: int
+    modified: float | None
+
+
+Step = MakeFolder | Create | Replace | Put | Delete
 
 
 class Kind(enum.StrEnum):
@@ -90,7 +101,7 @@ class Op:
     before: Before | None
 
 
-_TURN = {MakeFolder: 0, Create: 1, Replace: 1, Delete: 2}
+_TURN = {MakeFolder: 0, Create: 1, Replace: 1, Put: 1, Delete: 2}
 
 
 def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:

@@ -89,8 +89,8 @@ class HttpxCarrier:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _trace(self, event: str, details: Mapping[str, object]) -> None:
-        """httpcore's events: remember the socket of the connection it makes."""
-        if event == "connection.connect_tcp.complete":
+        """httpcore's events: remember the socket of the connection it makes, which TLS replaces by another."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             stream = details["return_value"]
             found = stream.get_extra_info("socket") if hasattr(stream, "get_extra_info") else None
             self._socket = found if isinstance(found, socket.socket) else None

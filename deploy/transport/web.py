@@ -48,11 +48,12 @@ _PROPFIND = (
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """An answer that is no redirect, and where it came from."""
+    """An answer that is no redirect, where it came from, and when the exchange is to end."""
 
     answer: Answer
     endpoint: Endpoint
     target: str
+    deadline: float
 
 
 class WebTransport:
@@ -156,7 +157,7 @@ class WebTransport:
             status = answer.status
             _drain(answer)
             raise _not_listable(folder, f"no index page there (status {status}, type '{kind[:40]}')")
-        page = self._read(folder, answer)
+        page = self._read(folder, reply)
         from deploy.transport.listing import parse_index
 
         return parse_index(page, kind, self._moved(folder, reply))
@@ -171,7 +172,7 @@ class WebTransport:
                 raise
             raise no_index from wrong
         if found.answer.status == 207:
-            tree = self._read(folder, found.answer)
+            tree = self._read(folder, found)
             from deploy.transport.listing import parse_multistatus
 
             return parse_multistatus(tree, self._moved(folder, found))
@@ -190,25 +191,22 @@ class WebTransport:
         segments = path_segments(reply.target.partition("?")[0])
         return replace(folder, scheme=scheme, port=None if port == DEFAULT_PORTS[scheme] else port, segments=segments)
 
-    def _read(self, folder: Location, answer: Answer) -> bytes:
+    def _read(self, folder: Location, reply: _Reply) -> bytes:
         """A whole small body; raises `SourceError` (listing-too-large and what reading can raise)."""
-        cap, began = self._settings.listing_cap, time.monotonic()
-        pieces, received = [], 0
+        answer, cap, page = reply.answer, self._settings.listing_cap, bytearray()
         try:
             size = body_size(folder, answer.fields)
-            piece = bytearray(_PIECE)
+            piece = memoryview(bytearray(_PIECE))
             count = 1
-            while count and (size or 0) <= cap and received <= cap:
-                deadline = began + self._settings.answer_timeout + received / LISTING_RATE
-                count = answer.readinto(memoryview(piece), deadline)
-                pieces.append(bytes(piece[:count]))
-                received += count
+            while count and (size or 0) <= cap and len(page) <= cap:
+                count = answer.readinto(piece, reply.deadline + len(page) / LISTING_RATE)
+                page += piece[:count]
         finally:
             answer.close()
         if count:
             said = f"the listing is over {cap} bytes"
             raise failure("listing-too-large", folder, said, hint="name a smaller folder, or each file")
-        return b"".join(pieces)
+        return bytes(page)
 
     def _refused(self, location: Location, answer: Answer) -> SourceError:
         _drain(answer)
@@ -233,7 +231,7 @@ class WebTransport:
             carrier = self._carrier(endpoint)
             answer = carrier.send(Request(location, method, target, deadline, fields, content))
             if answer.status not in REDIRECTS:
-                return _Reply(answer, endpoint, target)
+                return _Reply(answer, endpoint, target, deadline)
             value = answer.fields.get(b"location", b"")
             _drain(answer)
             was = target

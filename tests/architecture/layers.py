@@ -28,6 +28,7 @@ PURE = {
         "toml_section",
         "wildcard",
     ),
+    "deploy.change": ("records", "steps"),
     "deploy.config": ("*",),
     "deploy.transport": (
         "contract",

@@ -5,6 +5,8 @@
  *   CRASH_N       the call to strike at, from 1; 0 strikes never
  *   CRASH_MODE    count: never   kill: the process group dies before the call   torn: after half of a write
  *                 enospc, eio, eacces: the call fails once   enospc-on, eio-on, eacces-on: it and all after it fail
+ *                 power: the volume loses whatever was not flushed, and the process group dies (ext4, XFS)
+ *                 power-data: the same, but names are durable and contents that were not flushed are lost
  *   CRASH_CTR     file of 8 bytes that holds the count, shared by a tree of processes
  *   CRASH_LOG     file to which every counted call is appended: number, name, path
  */
@@ -17,13 +19,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define LONG_PATH 8192
-enum mode { COUNT, KILL, TORN, FAIL, FAIL_ON };
+#define SHUT_DOWN _IOR('X', 125, unsigned)  /* EXT4_IOC_SHUTDOWN, XFS_IOC_GOINGDOWN */
+#define NO_FLUSH 2
+enum mode { COUNT, KILL, TORN, FAIL, FAIL_ON, POWER, POWER_DATA };
 
 static int ready, active, log_fd = -1, fault;
 static enum mode mode;
@@ -37,6 +42,8 @@ static void set_mode(const char *name) {
     mode = COUNT;
     if (!strcmp(name, "kill")) mode = KILL;
     if (!strcmp(name, "torn")) mode = TORN;
+    if (!strcmp(name, "power")) mode = POWER;
+    if (!strcmp(name, "power-data")) mode = POWER_DATA;
     fault = !strncmp(name, "enospc", 6) ? ENOSPC : !strncmp(name, "eio", 3) ? EIO : !strncmp(name, "eacces", 6) ? EACCES : 0;
     if (fault) mode = strstr(name, "-on") ? FAIL_ON : FAIL;
 }
@@ -100,6 +107,20 @@ static void die(void) {
     for (;;) pause();
 }
 
+/* What a power loss leaves: flushing a file of its own commits the file system's journal, and with it all names. */
+static void lose_power(void) {
+    char other[LONG_PATH];
+    unsigned how = NO_FLUSH;
+    if (mode == POWER_DATA) {
+        snprintf(other, sizeof other, "%.8000s.other", prefix);
+        int fd = syscall(SYS_openat, AT_FDCWD, other, O_WRONLY | O_CREAT, 0600);
+        syscall(SYS_write, fd, "x", 1);
+        syscall(SYS_fsync, fd);
+    }
+    syscall(SYS_ioctl, syscall(SYS_openat, AT_FDCWD, prefix, O_RDONLY), SHUT_DOWN, &how);
+    die();
+}
+
 /* Count a call; returns 0 to go on, an errno to fail with, or -1 to tear a write. */
 static int struck(const char *name, const char *path) {
     if (strncmp(path, prefix, prefix_length)) return 0;
@@ -111,6 +132,7 @@ static int struck(const char *name, const char *path) {
     }
     if (!strike_at || (mode == FAIL_ON ? number < strike_at : number != strike_at)) return 0;
     if (mode == KILL) die();
+    if (mode == POWER || mode == POWER_DATA) lose_power();
     return mode == TORN ? -1 : fault;
 }
 

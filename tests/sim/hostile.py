@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from tests.servers.certificates import Certificates
 
 PATIENCE = 30.0
 _ONE_CHUNK = b"%x\r\n%s\r\n"
@@ -47,11 +50,17 @@ class Line:
             if not self.send(data[at : at + size]) or self.stopping.wait(interval):
                 return
 
+    def secure(self, certificates: Certificates) -> None:
+        """Speak TLS from here on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.certificate, certificates.key)
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+
     def finish(self) -> None:
-        """Say no more: FIN."""
+        """Say no more: FIN, over TLS without a word of goodbye."""
         self.open = False
         with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(self.connection, socket.SHUT_WR)
 
     def reset(self) -> None:
         """Break off: RST, once what was sent is on its way."""
@@ -79,12 +88,13 @@ class Hostile:
     """A running server. `requests` are all that came so far, `connections` how many were accepted."""
 
     port: int
+    scheme: str = "http"
     requests: list[Asked] = field(default_factory=list)
     connections: int = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
 
 def answer(
@@ -143,19 +153,34 @@ def by_path(scripts: dict[str, Script]) -> Script:
     return script
 
 
+def tunnel(script: Script, certificates: Certificates) -> Script:
+    """A proxy that answers CONNECT by being the TLS server behind it itself."""
+
+    def proxy(asked: Asked, line: Line) -> None:
+        if asked.method == "CONNECT":
+            line.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            line.secure(certificates)
+        else:
+            script(asked, line)
+
+    return proxy
+
+
 @contextmanager
-def hostile(script: Script) -> Iterator[Hostile]:
+def hostile(script: Script, tls: Certificates | None = None) -> Iterator[Hostile]:
     """Serve by a script on a loopback port until the block ends."""
     stopping = threading.Event()
     lock = threading.Lock()
     lines: list[Line] = []
     threads: list[threading.Thread] = []
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        server = Hostile(listener.getsockname()[1])
+        server = Hostile(listener.getsockname()[1], "https" if tls else "http")
 
         def serve(line: Line) -> None:
             with contextlib.suppress(OSError):
                 line.connection.settimeout(PATIENCE)
+                if tls is not None:
+                    line.secure(tls)
                 rest = b""
                 while line.open and not stopping.is_set():
                     asked, rest = _read(line.connection, rest)

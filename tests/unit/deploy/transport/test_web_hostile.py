@@ -12,7 +12,8 @@ from deploy.errors import SourceError
 from deploy.transport.contract import Proxies, TransportSettings
 from deploy.transport.location import Location, Scheme
 from deploy.transport.web import WebTransport
-from tests.sim.hostile import Asked, Line, Script, always, answer, hostile
+from tests.servers.certificates import Certificates, issue
+from tests.sim.hostile import Asked, Line, Script, always, answer, cut, hostile, tunnel
 from tests.unit.deploy.transport.asking_web import QUICK, asking, drained, opened
 
 # Far beyond the deadlines asked for, far below what a slow machine would take for nothing.
@@ -114,6 +115,42 @@ class TestSlow:
                     transport.open(root.child("file"))
         assert wrong.value.code == "timed-out"
         assert len(server.requests) == 2
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return issue(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+class TestSlowOverTls:
+    @pytest.mark.parametrize("script", [silent, slow_head, stalled_body, dripping_body, dripping_chunks])
+    def test_every_exchange_ends(self, script: Script, certificates: Certificates, proxied: bool) -> None:
+        with hostile(tunnel(script, certificates), None if proxied else certificates) as server:
+            root = Location(Scheme.HTTPS, "127.0.0.1", server.port)
+            proxies = Proxies(https=server.url) if proxied else Proxies()
+            settings = TransportSettings(5, 0.6, 0.6, proxies=proxies, ca_file=str(certificates.ca_file))
+            with WebTransport(root, settings) as transport:
+                began = time.monotonic()
+                with pytest.raises(SourceError) as wrong:
+                    asked(transport, "open", root.child("file"))
+                assert time.monotonic() - began < SOON
+        assert wrong.value.code == "timed-out"
+        assert [one.method for one in server.requests] == (["CONNECT", "GET"] if proxied else ["GET"])
+
+    @pytest.mark.parametrize("reset", [False, True])
+    def test_a_cut_without_goodbye(self, certificates: Certificates, proxied: bool, reset: bool) -> None:
+        whole = answer(b"x" * 5000)
+        for at in (0, 10, len(whole) - 5000, len(whole) - 1):
+            with hostile(
+                tunnel(cut(whole, at, reset=reset), certificates), None if proxied else certificates
+            ) as server:
+                root = Location(Scheme.HTTPS, "127.0.0.1", server.port)
+                proxies = Proxies(https=server.url) if proxied else Proxies()
+                settings = TransportSettings(proxies=proxies, ca_file=str(certificates.ca_file))
+                with WebTransport(root, settings) as transport, pytest.raises(SourceError) as wrong:
+                    asked(transport, "open", root.child("file"))
+            assert wrong.value.code in ("cut-off", "unreachable", "bad-answer")
 
 
 class TestPatience:
