@@ -68,8 +68,10 @@ class WorkFolder:
         return os.path.lexists(self.folder)
 
     def is_folder(self) -> bool:
-        """Whether it is a folder of its own and not a link to one."""
-        return stat.S_ISDIR(os.lstat(self.folder).st_mode)
+        """Whether it is a folder of its own and not a link (Windows: a junction) to one."""
+        found = os.lstat(self.folder)
+        is_junction = getattr(found, "st_reparse_tag", 0) == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
+        return stat.S_ISDIR(found.st_mode) and not is_junction
 
     def has_backups(self) -> bool:
         """Whether any old file is kept here."""

@@ -18,7 +18,7 @@ done raises `SourceError` with one of the codes below; nothing else escapes.
 | bad-answer | the answer breaks its protocol, or is not what was asked for |
 | redirect-refused | sent to another host, or from https to http, or in circles |
 | certificate-refused | TLS says the server is not who it should be |
-| busy | another program holds the file open, or it is locked |
+| busy | the server has too much to do, or another program holds the file |
 | changed | the file changed while it was read |
 | unsafe-name | a name that cannot be asked for over this protocol |
 | listing-too-large | more names than `listing_cap` allows |
@@ -175,7 +175,7 @@ class TransportSettings:
     answer_timeout: float = 30.0
     stall_window: float = 30.0
     least_rate: int = 64
-    listing_cap: int = 64 * 1024 * 1024
+    listing_cap: int = 48 * 1024 * 1024
     proxies: Proxies = Proxies()
     ca_file: str | None = None
     smb_servers: tuple[SmbServer, ...] = ()

@@ -16,6 +16,7 @@ from deploy.transport.validity import FINEST_PROOF, provably_same
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GATEWAY = frozenset({502, 503, 504})
+SETTLED = 1.0
 WEAK_DATE = 60.0
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _CONTENT_RANGE = re.compile(rb"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
@@ -47,6 +48,16 @@ def validators_of(fields: Mapping[bytes, bytes], size: int | None) -> Validators
 
 def _date(value: bytes | None) -> float | None:
     return None if value is None else parse_http_date(value.decode("latin-1"))
+
+
+def unsettled(fields: Mapping[bytes, bytes]) -> bool:
+    """Whether the file was changed in the very second of the answer.
+
+    Most servers make the ETag from time and size (nginx, lighttpd), so another change in that second
+    to a content of the same size would keep it, though it has the form of a strong one (section 8.8.1).
+    """
+    modified, date = _date(fields.get(b"last-modified")), _date(fields.get(b"date"))
+    return modified is not None and date is not None and 0.0 <= date - modified < SETTLED
 
 
 def same_file(held: Validators, now: Validators) -> bool:

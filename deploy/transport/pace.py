@@ -27,8 +27,8 @@ class Pace:
         """Count one read; False when a whole window went by at less than the least rate."""
         self.waited += waited
         self.received += received
-        if self.waited < self.window:
-            return True
         enough = self.received >= self.least_rate * self.window
+        if not enough and self.waited < self.window:
+            return True
         self.waited, self.received = 0.0, 0
         return enough

@@ -20,6 +20,7 @@ from deploy.transport.contract import Listing, Resume, TransportSettings, Unchan
 from deploy.transport.endpoints import endpoint_of, proxy_for, redirected
 from deploy.transport.http_rules import (
     REDIRECTS,
+    SETTLED,
     TRANSIENT,
     body_size,
     conditions,
@@ -29,6 +30,7 @@ from deploy.transport.http_rules import (
     same_file,
     unchanged,
     unsatisfied_size,
+    unsettled,
     validators_of,
 )
 from deploy.transport.location import DEFAULT_PORTS, Credentials, Location
@@ -107,7 +109,7 @@ class WebTransport:
         answer = self._ask("GET", file, file.path(), asked).answer
         status = answer.status
         if status == 200:
-            return _body(file, answer)
+            return _body(file, answer) if not unsettled(answer.fields) else self._settled(file, answer)
         if asked and status == 206 and resume is not None:
             total = continues(resume, answer.fields)
             if total is not None and b"content-encoding" not in answer.fields:
@@ -141,6 +143,12 @@ class WebTransport:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _settled(self, file: Location, answer: Answer) -> WebBody:
+        """The file once the second in which it was changed is over, so that its ETag tells every later change."""
+        _drain(answer)
+        time.sleep(SETTLED)
+        return self._anew(file)
 
     def _anew(self, file: Location) -> WebBody:
         """The whole file, unconditionally."""

@@ -20,7 +20,7 @@ ours=(
 )
 
 wine() {
-    env -u DISPLAY -u WAYLAND_DISPLAY "${ours[@]}" "$WINE" "$@"
+    env -u DISPLAY -u WAYLAND_DISPLAY -u PYTHONDONTWRITEBYTECODE "${ours[@]}" "$WINE" "$@"
 }
 
 wineserver_of_ours() {

@@ -80,6 +80,7 @@ ONLY_IN = {
     "httptools": ("deploy.transport.wire",),
     "smbclient": ("deploy.transport.smb",),
     "smbprotocol": ("deploy.transport.smb",),
+    "truststore": ("deploy.transport.connect", "deploy.transport.ftp_session"),
     "typer": ("deploy.cli",),
     "click": (),
     "rich": ("deploy.progress",),

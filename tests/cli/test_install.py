@@ -86,8 +86,8 @@ def test_a_second_install_receives_no_byte_and_a_changed_file_alone(
         changed.write_bytes(b"AGENT" * 1000)
         server.forget()
         third = machine.run("install", config, "--to", base, "--json")
-        bodies = [one.path for one in server.requests() if one.status == 200 and not one.path.endswith("/")]
-        assert bodies == ["/MiCCEInstallation/NextCCClient/Bin/Agent.exe"]
+        bodies = {one.path for one in server.requests() if one.status == 200 and not one.path.endswith("/")}
+        assert bodies == {"/MiCCEInstallation/NextCCClient/Bin/Agent.exe"}
         assert third.events[-1]["transferred"] == 5000
     assert (base / "Solidus/Bin/Agent.exe").read_bytes() == b"AGENT" * 1000
 

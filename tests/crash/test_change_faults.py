@@ -134,6 +134,23 @@ def test_nothing_happens_before_what_it_rests_on_is_durable(driver: Driver, scen
     assert removed < last("fsync", WORK, first("unlink", journal)) < first("unlink", journal)
 
 
+def test_nothing_is_called_undone_before_it_is_durable(driver: Driver, scene: Scene) -> None:
+    scene.set_up()
+    driver.act(scene, "apply", options="stop:checked")
+    driver.act(scene, "recover")
+    calls = driver.calls(scene)
+    ballast, journal = f"{WORK}/ballast", f"{WORK}/journal"
+    assert calls[0] == ("unlink", ballast)
+    undone = max(n for n, (name, _) in enumerate(calls) if name == "rename")
+    noted = calls.index(("write", journal))
+    flushed = {path for name, path in calls[undone:noted] if name == "fsync"}
+    assert flushed >= {".", "lib", ".staging"}
+    assert calls[noted + 1] == ("fsync", journal)
+    removed = [n for n, (name, path) in enumerate(calls) if name in ("unlink", "rmdir") and path.startswith(WORK)][1:]
+    assert noted < min(removed)
+    assert calls[removed[-2]] == ("unlink", journal)
+
+
 def test_many_files_take_as_many_flushes_as_they_have_folders(driver: Driver, scene: Scene) -> None:
     counts = []
     for extra in (MANY, 10 * MANY):

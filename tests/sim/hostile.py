@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from tests.servers.certificates import Certificates
+if TYPE_CHECKING:
+    from tests.servers.certificates import Certificates
 
 PATIENCE = 30.0
 _ONE_CHUNK = b"%x\r\n%s\r\n"

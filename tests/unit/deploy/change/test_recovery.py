@@ -13,7 +13,8 @@ from deploy.change.steps import Delete
 from deploy.change.work import WORK
 from deploy.errors import TargetError
 from deploy.relpath import RelPath
-from tests.unit.deploy.change.test_transaction import Base, broken_off
+from tests.unit.deploy.change.dying import broken_off
+from tests.unit.deploy.change.test_transaction import Base
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def base(tmp_path: Path) -> Base:
 def broken(base: Base) -> Base:
     """A change that was killed when everything was changed."""
     base.has(a=b"old a", d=b"old d")
-    broken_off(base, [base.put("a"), base.put("made/b"), Delete(RelPath.parse("d"), None)])
+    broken_off(base.folder, [base.put("a"), base.put("made/b"), Delete(RelPath.parse("d"), None)])
     return base
 
 
@@ -57,7 +58,7 @@ def test_what_is_unfinished_can_be_looked_at_without_changing_it(broken: Base) -
 
 def test_a_committed_change_is_finished(base: Base) -> None:
     base.has(a=b"old")
-    broken_off(base, [base.put("a")], "committed")
+    broken_off(base.folder, [base.put("a")], "committed")
     assert recover(base.folder).outcome is Outcome.FINISHED
     assert base.tree() == {"a": b"new"}
 
@@ -103,7 +104,7 @@ def test_the_same_content_in_both_versions_is_not_taken_for_a_loss(base: Base) -
     step = base.put("a", b"same")
     os.utime(base.folder / "a", (step.modified or 0, step.modified or 0))
     for checkpoint in ("flushed", "changed"):
-        broken_off(base, [step], checkpoint)
+        broken_off(base.folder, [step], checkpoint)
         assert recover(base.folder).outcome is Outcome.ROLLED_BACK
         assert base.tree() == {"a": b"same", "stage/a": b"same"}
 

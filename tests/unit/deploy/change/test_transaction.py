@@ -16,6 +16,7 @@ from deploy.change.work import WORK
 from deploy.digest import sha256_of_bytes
 from deploy.errors import TargetError
 from deploy.relpath import RelPath
+from tests.unit.deploy.change.dying import broken_off
 
 TIME = 1_600_000_000.0
 
@@ -219,20 +220,11 @@ def test_leftovers_of_a_decided_change_are_warned_about_and_removed_by_the_next(
 
 def test_a_change_that_finds_a_broken_off_one_undoes_it_and_asks_to_be_planned_again(base: Base) -> None:
     base.has(a=b"old")
-    broken_off(base, [base.put("a")])
+    broken_off(base.folder, [base.put("a")])
     assert (base.folder / "a").read_bytes() == b"new"
     assert refusal(base, base.put("b")).code == "changed"
     assert base.tree() == {"a": b"old", "stage/a": b"new", "stage/b": b"new"}
     assert recover(base.folder).outcome is Outcome.NOTHING
-
-
-def broken_off(base: Base, steps: list[Step], checkpoint: str = "changed") -> None:
-    """Apply and die at a checkpoint."""
-    child = os.fork()
-    if child == 0:
-        apply(base.folder, steps, checkpoint=at(checkpoint, lambda: os._exit(3)))
-        os._exit(4)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
 
 def test_a_failed_undo_is_told_besides_and_the_next_start_goes_on(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:

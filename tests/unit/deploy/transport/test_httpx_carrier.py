@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,9 @@ CANARY = "canary-pass"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("proxied")
     (folder / "doc" / "a b").mkdir(parents=True)
-    (folder / "doc" / "a b" / "100% ü#?+&.bin").write_bytes(DATA)
+    file = folder / "doc" / "a b" / "100% ü#?+&.bin"
+    file.write_bytes(DATA)
+    os.utime(file, (1_600_000_000, 1_600_000_000))
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -239,10 +240,31 @@ class TestUnless:
         assert len(server.requests) == 1
 
 
+class TestSettling:
+    """A file changed in the very second of the answer may change again and keep its ETag."""
+
+    def test_it_is_asked_for_again_when_that_second_is_over(self) -> None:
+        same_second = f"Date: {format_http_date(THEN)}"
+        script = always(
+            answer(b"half", CHANGED, same_second, 'ETag: "tag"'), answer(b"done", CHANGED, NOW, 'ETag: "tag"')
+        )
+        with asking(script) as (transport, root, server):
+            assert drained(opened(transport, root.child("file"))) == b"done"
+            assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("age", [1, 60, -1])
+    def test_an_older_one_is_not(self, age: int) -> None:
+        date = f"Date: {format_http_date(THEN + age)}"
+        with asking(always(answer(b"four", CHANGED, date, 'ETag: "tag"'))) as (transport, root, server):
+            assert drained(opened(transport, root.child("file"))) == b"four"
+            assert len(server.requests) == 1
+
+
 class TestTls:
     def test_a_certificate_of_a_known_authority(self, tmp_path: Path) -> None:
         (tmp_path / "doc").mkdir()
         (tmp_path / "doc" / "file").write_bytes(b"x" * 300_000)
+        os.utime(tmp_path / "doc" / "file", (THEN, THEN))
         made = issue(tmp_path / "certificates")
         with nginx(tmp_path / "doc", tmp_path / "server", tls=made) as server:
             for host in ("localhost", "127.0.0.1"):
