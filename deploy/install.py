@@ -1,6 +1,7 @@
 """Install a plan: find out what is missing, download it beside the target, place it, execute.
 
-Nothing in the base folder changes before every file is downloaded, verified and durable.
+Nothing in the base folder changes before every file is downloaded, verified and durable, and then
+all of it changes or nothing does: what a kill or a power cut left half done, the next run undoes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from deploy import inventory, record
-from deploy.atomic import flush_tree
+from deploy.change.recovery import recover
+from deploy.change.steps import Put
+from deploy.change.transaction import apply
 from deploy.digest import Sha256, sha256_of
 from deploy.disk import target_error
 from deploy.download import DownloadOptions, Workers, download
@@ -26,7 +29,6 @@ from deploy.freshness import Freshness, freshness
 from deploy.host.contract import Host
 from deploy.inventory import LocalFile
 from deploy.jobs import FetchJob, source_of
-from deploy.place import Placement, place
 from deploy.plan import Plan
 from deploy.record import InstalledFile
 from deploy.relpath import RelPath, fold
@@ -124,7 +126,9 @@ class _Work:
 
     def bring(self) -> tuple[tuple[Fetched, ...], tuple[Problem, ...]]:
         """Bring every file of the plan; returns what was transferred, and warnings."""
-        installed, warnings = record.load(self._record)
+        recovered = recover(self._base)
+        installed, unreadable = record.load(self._record)
+        warnings = (*recovered.warnings, *unreadable)
         if proven := self._placed_before_a_kill():
             installed |= proven
             record.save(self._record, self._base, installed)
@@ -136,8 +140,8 @@ class _Work:
         started = time.time()
         fetched, current = self._downloaded(jobs)
         still = [replace(held[fold(output)], recorded_at=started) for output in current]
-        placed = self._placed(fetched) if fetched else []
-        return fetched, (*warnings, *self._finished(installed, [*held.values(), *still, *placed]))
+        placed, left = self._placed(fetched) if fetched else ([], ())
+        return fetched, (*warnings, *left, *self._finished(installed, [*held.values(), *still, *placed]))
 
     def _placed_before_a_kill(self) -> dict[str, InstalledFile]:
         """Files that a killed installation had moved to their place: proven by their digest."""
@@ -224,19 +228,13 @@ class _Work:
                 self._stage.discard()
             raise
 
-    def _placed(self, fetched: Sequence[Fetched]) -> list[InstalledFile]:
-        """Make the staged files durable, move them, and look whether they are there."""
+    def _placed(self, fetched: Sequence[Fetched]) -> tuple[list[InstalledFile], tuple[Problem, ...]]:
+        """Put the staged files in place, all or none, and look at them; returns warnings besides."""
         self._tell(Phase("place", len(fetched), None))
-        try:
-            flush_tree([one.path for one in fetched], self._stage.folder)
-        except OSError as wrong:
-            raise target_error(wrong, self._stage.folder) from wrong
-        outputs = [self._files[fold(one.key)].output for one in fetched]
-        placements = [
-            Placement(one.path, output, one.validators.modified) for one, output in zip(fetched, outputs, strict=True)
-        ]
-        place(self._base, placements)
-        return [self._seen(one, output) for one, output in zip(fetched, outputs, strict=True)]
+        pairs = [(one, self._files[fold(one.key)].output) for one in fetched]
+        steps = [Put(output, one.path, one.sha256, one.size, one.validators.modified) for one, output in pairs]
+        warnings = apply(self._base, steps)
+        return [self._seen(one, output) for one, output in pairs], warnings
 
     def _seen(self, one: Fetched, output: RelPath) -> InstalledFile:
         """The record of a file that was just placed, which is looked at for that."""

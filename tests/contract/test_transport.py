@@ -352,7 +352,7 @@ class TestConnections:
             assert drained(opened(transport, site.at("nested", "beside.bin"))) == b"beside"
 
     def test_threads_with_a_transport_each(self, site: Site) -> None:
-        """A busy server (lighttpd says 503 to listings side by side) is asked again, as every user of a transport does."""
+        """A busy server is asked again, as by all who use a transport: lighttpd says 503 to listings side by side."""
 
         def read() -> None:
             with RetryingTransport(site.connect(site.root), RetryPolicy(attempts=20, first_delay=0.01)) as transport:

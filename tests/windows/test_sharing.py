@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from deploy.atomic import write_atomic
+from deploy.change.files import BUSY_ATTEMPTS
+from deploy.change.steps import Put
+from deploy.change.transaction import apply
+from deploy.digest import sha256_of_bytes
 from deploy.errors import TargetError
-from deploy.place import BUSY_ATTEMPTS, Placement, place
 from deploy.relpath import RelPath
 
 pytestmark = pytest.mark.windows
@@ -38,35 +41,38 @@ def _open_elsewhere(path: Path, share: int) -> Iterator[None]:
         kernel.CloseHandle(handle)
 
 
-def _staged(folder: Path, name: str, text: str) -> Placement:
-    staged = folder / f"staged-{name}"
+def _put(base: Path, name: str, text: str) -> Put:
+    """A step that puts a new file there; it is staged below the base folder."""
+    staged = base / ".staging" / name.replace("\\", "-")
+    staged.parent.mkdir(exist_ok=True)
     staged.write_text(text, encoding="ascii")
-    return Placement(str(staged), RelPath.parse(name), None)
+    return Put(RelPath.parse(name), str(staged), sha256_of_bytes(text.encode()), len(text), None)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="ascii")
 
 
 @pytest.mark.parametrize("share", [SHARE_NOTHING, SHARE_READ])
-def test_a_file_in_use_is_an_error_that_says_so(tmp_path: Path, share: int) -> None:
-    base = tmp_path / "client"
-    base.mkdir()
-    (base / "Agent.exe").write_text("old", encoding="ascii")
-    placements = [_staged(tmp_path, "CM.exe", "new"), _staged(tmp_path, "Agent.exe", "new")]
+def test_a_file_in_use_is_an_error_that_says_so_and_nothing_has_changed(tmp_path: Path, share: int) -> None:
+    (tmp_path / "Agent.exe").write_text("old", encoding="ascii")
+    (tmp_path / "CM.exe").write_text("old", encoding="ascii")
+    steps = [_put(tmp_path, "CM.exe", "new"), _put(tmp_path, "Agent.exe", "new")]
     pauses: list[float] = []
-    with _open_elsewhere(base / "Agent.exe", share), pytest.raises(TargetError) as caught:
-        place(base, placements, pause=pauses.append)
+    with _open_elsewhere(tmp_path / "Agent.exe", share), pytest.raises(TargetError) as caught:
+        apply(tmp_path, steps, pause=pauses.append)
     assert caught.value.code == "in-use"
-    assert "Agent.exe is in use (1 of 2 files are in place)" in str(caught.value)
-    assert len(pauses) == BUSY_ATTEMPTS - 1
-    assert (base / "Agent.exe").read_text(encoding="ascii") == "old"
-    assert (base / "CM.exe").read_text(encoding="ascii") == "new"
-    place(base, placements[1:])
-    assert (base / "Agent.exe").read_text(encoding="ascii") == "new"
+    assert "Agent.exe is in use" in str(caught.value)
+    assert len(pauses) >= BUSY_ATTEMPTS - 1
+    assert (_text(tmp_path / "Agent.exe"), _text(tmp_path / "CM.exe")) == ("old", "old")
+    assert apply(tmp_path, steps) == ()
+    assert (_text(tmp_path / "Agent.exe"), _text(tmp_path / "CM.exe")) == ("new", "new")
 
 
 def test_a_file_held_for_a_moment_only_is_waited_for(tmp_path: Path) -> None:
-    base = tmp_path / "client"
-    base.mkdir()
-    (base / "Agent.exe").write_text("old", encoding="ascii")
-    held = _open_elsewhere(base / "Agent.exe", SHARE_READ)
+    (tmp_path / "Agent.exe").write_text("old", encoding="ascii")
+    step = _put(tmp_path, "Agent.exe", "new")
+    held = _open_elsewhere(tmp_path / "Agent.exe", SHARE_READ)
     held.__enter__()
     pauses: list[float] = []
 
@@ -75,30 +81,25 @@ def test_a_file_held_for_a_moment_only_is_waited_for(tmp_path: Path) -> None:
         if len(pauses) == 3:
             held.__exit__(None, None, None)
 
-    place(base, [_staged(tmp_path, "Agent.exe", "new")], pause=_pause)
+    apply(tmp_path, [step], pause=_pause)
     assert len(pauses) == 3
-    assert (base / "Agent.exe").read_text(encoding="ascii") == "new"
+    assert _text(tmp_path / "Agent.exe") == "new"
 
 
 def test_a_read_only_file_is_replaced(tmp_path: Path) -> None:
-    base = tmp_path / "client"
-    base.mkdir()
-    target = base / "Agent.exe.config"
+    target = tmp_path / "Agent.exe.config"
     target.write_text("old", encoding="ascii")
     target.chmod(stat.S_IREAD)
-    place(base, [_staged(tmp_path, "Agent.exe.config", "new")], pause=lambda _: None)
-    assert target.read_text(encoding="ascii") == "new"
+    apply(tmp_path, [_put(tmp_path, "Agent.exe.config", "new")], pause=lambda _: None)
+    assert _text(target) == "new"
 
 
 def test_names_in_another_case_are_the_same_file(tmp_path: Path) -> None:
-    base = tmp_path / "client"
-    (base / "Common").mkdir(parents=True)
-    (base / "Common" / "Agent.EXE").write_text("old", encoding="ascii")
-    staged = tmp_path / "staged"
-    staged.write_text("new", encoding="ascii")
-    place(base, [Placement(str(staged), RelPath.parse("COMMON\\agent.exe"), None)])
-    assert len(os.listdir(base)) == len(os.listdir(base / "Common")) == 1
-    assert (base / "Common" / "Agent.EXE").read_text(encoding="ascii") == "new"
+    (tmp_path / "Common").mkdir()
+    (tmp_path / "Common" / "Agent.EXE").write_text("old", encoding="ascii")
+    apply(tmp_path, [_put(tmp_path, "COMMON\\agent.exe", "new")])
+    assert len(os.listdir(tmp_path / "Common")) == 1
+    assert _text(tmp_path / "Common" / "Agent.EXE") == "new"
 
 
 def test_a_state_file_in_use_keeps_its_old_content(tmp_path: Path) -> None:
