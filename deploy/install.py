@@ -36,6 +36,7 @@ from deploy.stage import Stage
 from deploy.transport.contract import TransportSettings
 
 STAGING = ".micce-staging"
+LONGEST_PLAIN = 200  # MAX_PATH less what staging and change add
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def install(
     if plan.execute is not None and options.execute:
         program = program_of(plan.execute, base, [file.output for file in plan.files])
     with _only_one(options.state, base):
-        work = _Work(plan, base, options, settings, tell, workers)
+        work = _Work(plan, _roomy(base, plan, host), options, settings, tell, workers)
         fetched, warnings = work.bring()
         executed = None
         if program is not None:
@@ -122,7 +123,7 @@ class _Work:
         self._workers = workers
         self._files = {file.output.key: file for file in plan.files}
         self._stage = Stage(base / STAGING)
-        self._record = record.record_path(options.state, base)
+        self._record = record.record_path(options.state, _prepared(options.base))
 
     def bring(self) -> tuple[tuple[Fetched, ...], tuple[Problem, ...]]:
         """Bring every file of the plan; returns what was transferred, and warnings."""
@@ -254,6 +255,12 @@ class _Work:
 def may_be_large(options: InstallOptions) -> bool:
     """Whether it pays to start transfer processes before the plan is known: nothing was installed there yet."""
     return not record.record_path(options.state, Path(os.path.abspath(options.base)).resolve()).exists()
+
+
+def _roomy(base: Path, plan: Plan, host: Host) -> Path:
+    """The base folder in the form under which every file of the plan can be made."""
+    longest = max((len(str(file.output)) for file in plan.files), default=0)
+    return base if len(str(base)) + longest < LONGEST_PLAIN else host.any_length(base)
 
 
 def _prepared(wanted: Path) -> Path:

@@ -58,7 +58,7 @@ class Host(Protocol):
         ...
 
     def make_executable(self, program: Path) -> None:
-        """Let `program` be started where that takes a permission: 0755 if nobody may; raises `OSError`."""
+        """Let `program` be started where that takes a permission: 0755 if this account may not; raises `OSError`."""
         ...
 
     def start(self, program: Path, args: str, *, folder: Path, hidden: bool) -> int:
@@ -76,6 +76,10 @@ class Host(Protocol):
 
     def readable_by_others(self, file: Path) -> bool:
         """Whether it is known that accounts besides the owner may read `file`; False where nobody says."""
+        ...
+
+    def any_length(self, folder: Path) -> Path:
+        """The same absolute folder in the form under which paths of any length can be made (MAX_PATH on Windows)."""
         ...
 
     def opens_unc_paths(self) -> bool:

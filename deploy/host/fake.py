@@ -68,6 +68,9 @@ class FakeHost:
     def readable_by_others(self, file: Path) -> bool:
         return file in self.exposed
 
+    def any_length(self, folder: Path) -> Path:
+        return folder
+
     def opens_unc_paths(self) -> bool:
         return self.unc
 

@@ -48,7 +48,7 @@ class PosixHost:
         return SITE_STATE if os.geteuid() == 0 else platformdirs.user_state_path(PRODUCT)
 
     def make_executable(self, program: Path) -> None:
-        if not program.stat().st_mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH):
+        if not os.access(program, os.X_OK):
             program.chmod(0o755)
 
     def start(self, program: Path, args: str, *, folder: Path, hidden: bool) -> int:  # noqa: ARG002
@@ -69,6 +69,9 @@ class PosixHost:
             return bool(file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
         except OSError:
             return False
+
+    def any_length(self, folder: Path) -> Path:
+        return folder
 
     def opens_unc_paths(self) -> bool:
         return False

@@ -88,6 +88,12 @@ class WindowsHost:
         """Access control lists are not judged."""
         return False
 
+    def any_length(self, folder: Path) -> Path:
+        text = str(folder)
+        if text.startswith("\\\\?\\"):
+            return folder
+        return Path(f"\\\\?\\UNC{text[1:]}" if text.startswith("\\\\") else f"\\\\?\\{text}")
+
     def opens_unc_paths(self) -> bool:
         return True
 

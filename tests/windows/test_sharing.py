@@ -14,6 +14,7 @@ import pytest
 
 from deploy.atomic import write_atomic
 from deploy.change.files import BUSY_ATTEMPTS
+from deploy.change.recovery import recover
 from deploy.change.steps import Put
 from deploy.change.transaction import apply
 from deploy.digest import sha256_of_bytes
@@ -65,6 +66,7 @@ def test_a_file_in_use_is_an_error_that_says_so_and_nothing_has_changed(tmp_path
     assert "Agent.exe is in use" in str(caught.value)
     assert len(pauses) >= BUSY_ATTEMPTS - 1
     assert (_text(tmp_path / "Agent.exe"), _text(tmp_path / "CM.exe")) == ("old", "old")
+    recover(tmp_path)
     assert apply(tmp_path, steps) == ()
     assert (_text(tmp_path / "Agent.exe"), _text(tmp_path / "CM.exe")) == ("new", "new")
 

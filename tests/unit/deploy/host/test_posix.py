@@ -31,8 +31,8 @@ def test_a_file_that_is_no_program_is_not_handed_to_a_shell(tmp_path: Path) -> N
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize(("before", "after"), [(0o644, 0o755), (0o600, 0o755), (0o700, 0o700), (0o654, 0o654)])
-def test_only_a_program_nobody_may_start_is_made_executable(tmp_path: Path, before: int, after: int) -> None:
+@pytest.mark.parametrize(("before", "after"), [(0o644, 0o755), (0o600, 0o755), (0o700, 0o700), (0o711, 0o711)])
+def test_only_a_program_this_account_may_not_start_is_made_executable(tmp_path: Path, before: int, after: int) -> None:
     script = _script(tmp_path / "ClientSetup.exe", "#!/bin/sh\nexit 3\n", before)
     PosixHost({}).make_executable(script)
     assert script.stat().st_mode & 0o777 == after
