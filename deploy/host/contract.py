@@ -86,10 +86,6 @@ class Host(Protocol):
         """Whether the system itself opens `\\\\SERVER\\Share` paths."""
         ...
 
-    def free_bytes(self, path: Path) -> int | None:
-        """Bytes free for this account on the disk where `path` is or will be; None where nobody says."""
-        ...
-
     def proxies_from_environment(self) -> Proxies:
         """What http_proxy, https_proxy, all_proxy and no_proxy say, in either case."""
         ...

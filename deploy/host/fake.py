@@ -37,7 +37,6 @@ class FakeHost:
     known: Mapping[str, Found] = field(default_factory=dict)
     proxies: Proxies = field(default_factory=Proxies)
     unc: bool = False
-    free: int | None = 1 << 40
     ending: Callable[[Started], int] = _ends_well
     started: list[Started] = field(default_factory=list)
     executable: list[Path] = field(default_factory=list)
@@ -73,9 +72,6 @@ class FakeHost:
 
     def opens_unc_paths(self) -> bool:
         return self.unc
-
-    def free_bytes(self, path: Path) -> int | None:  # noqa: ARG002
-        return self.free
 
     def proxies_from_environment(self) -> Proxies:
         return self.proxies

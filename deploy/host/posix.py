@@ -12,7 +12,6 @@ import platformdirs
 
 from deploy.config.command import split_arguments
 from deploy.config.identifiers import IDENTIFIERS, Kind
-from deploy.disk import free_space
 from deploy.host.contract import MACHINE_FILE, MACHINE_VARIABLE, Candidate, Found, Place
 from deploy.host.environment import proxies_in
 from deploy.host.process import output_for_programs, wait_for
@@ -75,9 +74,6 @@ class PosixHost:
 
     def opens_unc_paths(self) -> bool:
         return False
-
-    def free_bytes(self, path: Path) -> int | None:
-        return free_space(path)
 
     def proxies_from_environment(self) -> Proxies:
         return proxies_in(self._environment)

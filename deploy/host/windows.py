@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.config.identifiers import NAMES
-from deploy.disk import free_space
 from deploy.host.contract import MACHINE_FILE, MACHINE_VARIABLE, Candidate, Found, Place
 from deploy.host.environment import proxies_in
 from deploy.host.knownfolders import KnownFolder, is_administrator, known_folder
@@ -96,9 +95,6 @@ class WindowsHost:
 
     def opens_unc_paths(self) -> bool:
         return True
-
-    def free_bytes(self, path: Path) -> int | None:
-        return free_space(path)
 
     def proxies_from_environment(self) -> Proxies:
         return proxies_in(self._environment)

@@ -135,10 +135,11 @@ def test_the_state_folder_is_an_absolute_path(bench: Bench) -> None:
     assert bench.host.state_folder().is_absolute()
 
 
-def test_free_space_is_known_where_nothing_is_yet(bench: Bench, tmp_path: Path) -> None:
-    free = bench.host.free_bytes(tmp_path / "not" / "yet" / "there")
-    assert free is not None
-    assert free > 0
+def test_a_folder_of_any_length_is_the_same_folder(bench: Bench, tmp_path: Path) -> None:
+    roomy = bench.host.any_length(tmp_path)
+    (roomy / "made").mkdir()
+    assert (tmp_path / "made").is_dir()
+    assert bench.host.any_length(roomy) == roomy
 
 
 def test_a_named_machine_file_is_the_only_candidate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
