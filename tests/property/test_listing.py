@@ -201,6 +201,7 @@ def come_back(root: Location, docroot: Path, wanted: list[str]) -> None:
     (docroot / folder).mkdir()
     for number, name in enumerate(wanted):
         (docroot / folder / name).write_bytes(b"%d" % number)
+        os.utime(docroot / folder / name, (1_600_000_000, 1_600_000_000))
     with WebTransport(root, TransportSettings()) as transport:
         listing = transport.list(root.child(folder))
         assert sorted(entry.name for entry in listing.entries) == sorted(wanted)
