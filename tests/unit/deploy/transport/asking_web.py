@@ -11,7 +11,7 @@ from deploy.transport.location import Location, Scheme
 from deploy.transport.web import WebTransport
 from tests.sim.hostile import Hostile, Script, hostile
 
-QUICK = TransportSettings(connect_timeout=5, answer_timeout=0.6, stall_window=0.6)
+QUICK = TransportSettings(connect_timeout=10, answer_timeout=1.5, stall_window=1.5)
 CALM = TransportSettings()
 
 

@@ -129,7 +129,7 @@ class TestSlowOverTls:
         with hostile(tunnel(script, certificates), None if proxied else certificates) as server:
             root = Location(Scheme.HTTPS, "127.0.0.1", server.port)
             proxies = Proxies(https=server.url) if proxied else Proxies()
-            settings = TransportSettings(5, 0.6, 0.6, proxies=proxies, ca_file=str(certificates.ca_file))
+            settings = TransportSettings(10, 2.0, 2.0, proxies=proxies, ca_file=str(certificates.ca_file))
             with WebTransport(root, settings) as transport:
                 began = time.monotonic()
                 with pytest.raises(SourceError) as wrong:
@@ -163,9 +163,9 @@ class TestPatience:
 
     def test_a_body_slower_than_the_deadline_of_its_head(self) -> None:
         def script(asked: Asked, line: Line) -> None:
-            line.drip(answer(b"x" * 2000), 0.02, size=64)
+            line.drip(answer(b"x" * 2000), 0.05, size=64)
 
-        settings = TransportSettings(answer_timeout=0.3, stall_window=0.5, least_rate=64)
+        settings = TransportSettings(answer_timeout=1.0, stall_window=2.0, least_rate=64)
         with asking(script, settings) as (transport, root, _):
             assert drained(opened(transport, root.child("file"))) == b"x" * 2000
 
