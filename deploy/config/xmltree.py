@@ -17,6 +17,7 @@ from deploy.errors import ConfigError, Problem, error, quoted
 LARGEST = 1024 * 1024  # bytes
 MOST_TAGS = 32_768
 MOST_ATTRIBUTES = 100  # of one element; lxml takes quadratic time to read them
+MOST_EQUALS = 20 * MOST_ATTRIBUTES  # in one tag, looked at before it is parsed; libxml2 2.11 takes quadratic time too
 MOST_SLIPS = 20
 DEEPEST = 256  # libxml2's own bound without XML_PARSE_HUGE
 
@@ -105,6 +106,7 @@ def read_tree(data: bytes) -> Element:
     text = _decoded(data)
     if text.count("<") > MOST_TAGS:
         raise ConfigError(_too_large(f"more than {MOST_TAGS} tags"))
+    _refuse_crowded_tags(text)
     doctype = _DOCTYPE.match(text)
     if doctype is not None:
         raise ConfigError(_doctype(text.count("\n", 0, doctype.end()) + 1))
@@ -119,6 +121,15 @@ def read_tree(data: bytes) -> Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise ConfigError(_doctype(1))
     return _element(root, _start_lines(text))
+
+
+def _refuse_crowded_tags(text: str) -> None:
+    place = 0
+    for piece in text.split("<"):
+        if piece.count("=") > MOST_EQUALS:
+            line = text.count("\n", 0, place) + 1
+            raise ConfigError(_too_large(f"an element with more than {MOST_ATTRIBUTES} attributes").at(None, line))
+        place += len(piece) + 1
 
 
 def _too_large(measure: str) -> Problem:
