@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-windows lint bench lock clean
+.PHONY: help demo test test-deep test-windows windows-programs lint bench screenshots lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Install a sample client from a local server and show what happened
 	@$(BIN)/python packaging/demo.py
@@ -24,13 +24,20 @@ test-deep: $(READY) ## Run the tests and the whole matrices
 test-windows: $(READY) ## Run the Windows tests with a Windows Python under Wine
 	@bash packaging/windows/run.sh
 
+windows-programs: $(READY) ## Build the Windows programs under Wine, in .cache/wine/executables
+	@bash packaging/windows/build_exe.sh
+
 lint: $(READY) ## Check style, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --platform win32
 
 bench: $(READY) ## Measure against other tools (ARGS="--cases F,B --rounds 5 --dir /dev/shm")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: $(READY) ## Make the pictures of the window in docs/images (needs Xvfb, xdotool, scrot)
+	@$(BIN)/python packaging/screenshots.py
 
 lock: ## Write requirements.lock from pyproject.toml, newest versions allowed
 	@sh packaging/lock.sh

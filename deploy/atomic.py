@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.disk import write_all
@@ -21,6 +22,7 @@ FLUSH_THREADS = 8
 BUSY_ATTEMPTS = 20
 BUSY_PAUSE = 0.05
 OWNER_ONLY = 0o600
+_TEMPORARY = ".tmp"
 
 _NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.EBADF, errno.EISDIR, getattr(errno, "ENOTSUP", errno.EINVAL)})
 
@@ -28,9 +30,10 @@ _NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.EBADF, errno.EISDIR, getattr(e
 def write_atomic(path: Path, data: bytes, *, mode: int = OWNER_ONLY) -> None:
     """Replace the content of `path` by `data` so that every reader and every crash sees old or new.
 
-    The folder must exist; `mode` is that of the new file. Raises `OSError`, the old content intact.
+    The folder must exist; `mode` is that of the new file, the umask notwithstanding where it lets others
+    read. Raises `OSError`, the old content intact.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}{_TEMPORARY}")
     descriptor = os.open(temporary, _new_file_flags(), mode)
     try:
         try:
@@ -38,11 +41,21 @@ def write_atomic(path: Path, data: bytes, *, mode: int = OWNER_ONLY) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        if mode & ~OWNER_ONLY:
+            os.chmod(temporary, mode)
         _replace(temporary, path)
     except OSError:
         _forget(temporary)
         raise
     fsync_folder(path.parent)
+
+
+def sweep(path: Path) -> None:
+    """Remove what a killed `write_atomic` of `path` left; only for who alone writes it now. What resists stays."""
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(f".{path.name}.") and entry.name.endswith(_TEMPORARY):
+                _forget(Path(entry.path))
 
 
 def fsync_folder(folder: Path | str) -> None:
@@ -52,7 +65,7 @@ def fsync_folder(folder: Path | str) -> None:
     """
     if not hasattr(os, "O_DIRECTORY"):
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_CLOEXEC", 0))
     try:
         os.fsync(descriptor)
     except OSError as wrong:
@@ -128,7 +141,7 @@ def _syncfs(folder: Path | str) -> bool:
     call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if call is None:
         return False
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_CLOEXEC", 0))
     try:
         if call(ctypes.c_int(descriptor)) != 0:
             code = ctypes.get_errno()

@@ -102,7 +102,7 @@ def check_command(
     ca_file: CaOption = "",
 ) -> None:
     """Find every problem of a Setup.config at once. Exit code 1 when there is an error."""
-    with _reporting(as_json, check_json):
+    with reporting(as_json, check_json):
         session = _session(set_values, proxy, ca_file)
         with Sources(replace(session.settings, connect_timeout=CHECK_TIMEOUT)) as sources:
             read = read_document(document, sources)
@@ -125,7 +125,7 @@ def resolve_command(
     ca_file: CaOption = "",
 ) -> None:
     """Show what would be installed: from where, to where, and who overwrites whom. Changes nothing."""
-    with _reporting(as_json):
+    with reporting(as_json):
         session = _session(set_values, proxy, ca_file)
         with Sources(session.settings, jobs=jobs) as sources:
             read = read_document(document, sources)
@@ -160,7 +160,7 @@ def install_command(
     as_json: JsonOption = False,
 ) -> None:
     """Download what is missing, verify it, put it in place, and execute the command."""
-    with _reporting(as_json):
+    with reporting(as_json):
         session = _session(set_values, proxy, ca_file)
         rate = parse_rate(limit_rate) if limit_rate else None
         options = InstallOptions(to, session.state, DownloadOptions(jobs=jobs, limit_rate=rate), execute, verify)
@@ -184,7 +184,7 @@ def doctor_command(as_json: JsonOption = False) -> None:
     """Say what this machine knows about itself, where it came from, and what is wrong with it."""
     from deploy.doctor import diagnose
 
-    with _reporting(as_json):
+    with reporting(as_json):
         diagnosis = diagnose(current())
         if as_json:
             write_json(diagnosis_json(diagnosis))
@@ -201,7 +201,7 @@ def _session(set_values: list[str], proxy: str, ca_file: str) -> Session:
     """Put together what machine.toml, the host and the command line say; raises `MicceError`."""
     host = current()
     found = gather_machine(host)
-    identifiers = identifiers_for(found, host, _assignments(set_values))
+    identifiers = identifiers_for(found, host, assignments(set_values))
     settings = transport_settings(found, host)
     if proxy:
         settings = replace(settings, proxies=Proxies(with_scheme(proxy), with_scheme(proxy)))
@@ -212,7 +212,7 @@ def _session(set_values: list[str], proxy: str, ca_file: str) -> Session:
     return Session(host, identifiers, settings, state_folder(found.usable(), host), found.problems)
 
 
-def _assignments(texts: list[str]) -> dict[str, str]:
+def assignments(texts: list[str]) -> dict[str, str]:
     """Read every `Name=Value`; raises `UsageError` (bad-assignment) for all that are none."""
     parts = [text.partition("=") for text in texts]
     wrong = [
@@ -226,7 +226,7 @@ def _assignments(texts: list[str]) -> dict[str, str]:
 
 
 @contextmanager
-def _reporting(as_json: bool, document: Callable[[tuple[Problem, ...]], Json] = failure_json) -> Iterator[None]:
+def reporting(as_json: bool, document: Callable[[tuple[Problem, ...]], Json] = failure_json) -> Iterator[None]:
     """End with the error's exit code and its problems told, never with a traceback for a user's mistake."""
     try:
         yield

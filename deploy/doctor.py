@@ -5,15 +5,16 @@ from __future__ import annotations
 import platform
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 from deploy import __version__
 from deploy.config.identifiers import Identifiers
 from deploy.disk import free_space
-from deploy.errors import MicceError, Problem, warning
+from deploy.errors import MicceError, Problem, Severity, warning
 from deploy.host.contract import Host, Place
+from deploy.host.registry import Hive, RegistryKey
 from deploy.machine import Machine, Role
 from deploy.machine_file import (
     MachineFound,
@@ -27,6 +28,9 @@ from deploy.machine_file import (
 
 LIBRARIES = ("httpx", "httptools", "lxml", "smbprotocol", "truststore", "typer")
 MACHINE_ORIGIN = "machine.toml"
+NO_SERVICE = "micce-doctor-asks"
+WINDOWS = "windows"
+WINDOWS_SERVICES, WINDOWS_REGISTRY = "service control manager", "registry of Windows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,22 @@ class ProxyFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class DriverFinding:
+    """What services or the registry are reached through, and whether it answers."""
+
+    driver: str
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFinding:
+    """The account this runs under; `elevated` says whether it may change what belongs to the whole machine."""
+
+    name: str
+    elevated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A part and its version."""
 
@@ -93,6 +113,9 @@ class Diagnosis:
     state: StateFinding
     proxies: ProxyFinding
     opens_unc_paths: bool
+    account: AccountFinding
+    services: DriverFinding
+    registry: DriverFinding
     problems: tuple[Problem, ...]
 
     @property
@@ -107,6 +130,7 @@ def diagnose(host: Host) -> Diagnosis:
     machine = found.machine or Machine()
     identifiers, problems = _identifiers(found, host)
     state = _state(machine, host)
+    registry, damaged = _registry(machine, state.path, host)
     return Diagnosis(
         versions=tuple(_versions()),
         machine_file=found.path,
@@ -120,7 +144,10 @@ def diagnose(host: Host) -> Diagnosis:
         state=state,
         proxies=_proxies(machine, host),
         opens_unc_paths=host.opens_unc_paths(),
-        problems=(*found.problems, *problems, *_settings_problems(found, host), *_state_problems(state)),
+        account=AccountFinding(host.account(), host.is_elevated()),
+        services=_services(machine, state.path, host),
+        registry=registry,
+        problems=(*found.problems, *problems, *_settings_problems(found, host), *_state_problems(state), *damaged),
     )
 
 
@@ -153,6 +180,27 @@ def _state_problems(state: StateFinding) -> tuple[Problem, ...]:
         return ()
     hint = "let this account write there, or set state in machine.toml"
     return (warning("state-not-writable", "the state folder cannot be written", hint, file=str(state.path)),)
+
+
+def _services(machine: Machine, state: Path, host: Host) -> DriverFinding:
+    """Asked about a service that nobody has: what answers says that there is none, or that it does not work."""
+    driver = WINDOWS_SERVICES if host.system().name == WINDOWS else machine.services.driver.value
+    try:
+        host.services(machine.services, state).status(NO_SERVICE)
+    except MicceError as wrong:
+        return DriverFinding(driver, wrong.code != "services-unavailable")
+    return DriverFinding(driver, True)
+
+
+def _registry(machine: Machine, state: Path, host: Host) -> tuple[DriverFinding, tuple[Problem, ...]]:
+    """What does not work here stops hotfixes only, so that it is a warning."""
+    driver = WINDOWS_REGISTRY if host.system().name == WINDOWS else machine.registry.value
+    try:
+        host.registry(machine.registry, state).has_key(RegistryKey(Hive.HKLM, "SOFTWARE"))
+    except MicceError as wrong:
+        problems = () if wrong.code == "registry-unavailable" else wrong.problems
+        return DriverFinding(driver, False), tuple(replace(one, severity=Severity.WARNING) for one in problems)
+    return DriverFinding(driver, True), ()
 
 
 def _is_writable(folder: Path) -> bool:

@@ -9,11 +9,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from deploy import inventory, record
 from deploy.change.recovery import recover
@@ -29,6 +26,7 @@ from deploy.freshness import Freshness, freshness
 from deploy.host.contract import Host
 from deploy.inventory import LocalFile
 from deploy.jobs import FetchJob, source_of
+from deploy.lock import only_one
 from deploy.plan import Plan
 from deploy.record import InstalledFile
 from deploy.relpath import RelPath, fold
@@ -85,7 +83,7 @@ def install(
     program = None
     if plan.execute is not None and options.execute:
         program = program_of(plan.execute, base, [file.output for file in plan.files])
-    with _only_one(options.state, base):
+    with only_one(record.record_path(options.state, base).with_suffix(".lock"), str(base)):
         work = _Work(plan, _roomy(base, plan, host), options, settings, tell, workers)
         fetched, warnings = work.bring()
         executed = None
@@ -270,22 +268,3 @@ def _prepared(wanted: Path) -> Path:
         return base.resolve(strict=True)
     except OSError as wrong:
         raise target_error(wrong, base) from wrong
-
-
-@contextmanager
-def _only_one(state: Path, base: Path) -> Iterator[None]:
-    """Hold the lock of a base folder; raises `TargetError` (busy) when another installation has it."""
-    path = record.record_path(state, base).with_suffix(".lock")
-    lock = FileLock(path, timeout=0)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as taken:
-        hint = "wait until it has ended, then run the same command again"
-        raise TargetError(error("busy", f"another installation is working on {base}", hint)) from taken
-    except OSError as wrong:
-        raise target_error(wrong, path.parent) from wrong
-    try:
-        yield
-    finally:
-        lock.release()

@@ -19,7 +19,8 @@ SIZE_CAP = 1024 * 1024
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 _VERSION = re.compile(r"\d{1,5}(\.\d{1,5}){0,3}")
 _ABSOLUTE = re.compile(r"(?i)[a-z]:[\\/]|[\\/]")
-_NAME_PLACE = "{name}"
+NAME_PLACE = "{name}"
+START_TYPE_PLACE = "{start_type}"
 
 
 class Role(enum.StrEnum):
@@ -61,13 +62,16 @@ class IdentifierSetting:
 class Services:
     """`[services]`: argument vectors with `{name}` for the service's name, used by the driver `commands`.
 
-    `status` exits with 0 for running, 3 for stopped, anything else for an error.
+    `status` exits with 0 for running, 3 for stopped, 4 for no such service, anything else for an error
+    (as LSB init scripts do). `start_type` has `{start_type}` besides, for one of automatic, delayed,
+    manual, disabled; empty where start types cannot be changed.
     """
 
     driver: ServicesDriver = ServicesDriver.SYSTEMD
     status: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
+    start_type: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,19 +220,26 @@ def _identifiers(section: Section) -> tuple[IdentifierSetting, ...]:
 
 def _services(section: Section) -> Services:
     driver = section.choice("driver", ServicesDriver, ServicesDriver.SYSTEMD)
-    status, start, stop = (section.texts(key) for key in ("status", "start", "stop"))
-    for key, command in (("status", status), ("start", start), ("stop", stop)):
-        if command is None:
-            if driver is ServicesDriver.COMMANDS and not section.has(key):
-                section.wrong(
-                    key, f"the driver commands needs {key}", f'add {key} = ["/path/to/program", "{key}", "{{name}}"]'
-                )
-        elif not command or not command[0]:
-            section.wrong(key, f"{key} names no program", "write the program and its arguments as an array of strings")
-        elif not any(_NAME_PLACE in part for part in command):
-            section.wrong(key, f"{key} does not say where the service's name goes", 'add "{name}" to it')
+    found = {key: _command(section, key, driver) for key in ("status", "start", "stop", "start_type")}
+    start_type = found["start_type"]
+    if start_type and not any(START_TYPE_PLACE in part for part in start_type):
+        said = "start_type does not say where the start type goes"
+        section.wrong("start_type", said, f'add "{START_TYPE_PLACE}" to it')
     section.finish()
-    return Services(driver, status or (), start or (), stop or ())
+    return Services(driver, found["status"], found["start"], found["stop"], start_type)
+
+
+def _command(section: Section, key: str, driver: ServicesDriver) -> tuple[str, ...]:
+    command = section.texts(key)
+    if command is None:
+        if driver is ServicesDriver.COMMANDS and key != "start_type" and not section.has(key):
+            hint = f'add {key} = ["/path/to/program", "{key}", "{NAME_PLACE}"]'
+            section.wrong(key, f"the driver commands needs {key}", hint)
+    elif not command or not command[0]:
+        section.wrong(key, f"{key} names no program", "write the program and its arguments as an array of strings")
+    elif not any(NAME_PLACE in part for part in command):
+        section.wrong(key, f"{key} does not say where the service's name goes", f'add "{NAME_PLACE}" to it')
+    return command or ()
 
 
 def _registry(section: Section) -> RegistryDriver:

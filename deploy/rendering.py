@@ -145,6 +145,9 @@ def diagnosis_json(found: Diagnosis) -> Json:
             "origin": found.proxies.origin,
         },
         "opensUncPaths": found.opens_unc_paths,
+        "account": {"name": found.account.name, "elevated": found.account.elevated},
+        "services": {"driver": found.services.driver, "answers": found.services.answers},
+        "registry": {"driver": found.registry.driver, "answers": found.registry.answers},
         "problems": [problem_json(one) for one in found.problems],
     }
 
@@ -232,5 +235,8 @@ def write_diagnosis(found: Diagnosis) -> None:
     say(f"proxies:       {', '.join(proxies) or 'none'} ({found.proxies.origin})\n")
     unc = "opened by the system" if found.opens_unc_paths else "read by the built-in SMB client"
     say(f"\\\\SERVER\\Share: {unc}\n")
+    say(f"account:       {found.account.name}, {'elevated' if found.account.elevated else 'not elevated'}\n")
+    for title, driver in (("services:", found.services), ("registry:", found.registry)):
+        say(f"{title:<15}{driver.driver}{'' if driver.answers else ' (does not answer)'}\n")
     say("all is well\n" if not found.problems else f"{_count(len(found.problems), 'problem')}:\n")
     write_problems(found.problems)

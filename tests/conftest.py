@@ -1,4 +1,4 @@
-"""What every test run shares: reports that can travel between the processes of a parallel run."""
+"""What every test run shares: the options of the Windows runs, reports that can travel between processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What packaging/windows/run.sh says to the Windows tests, whichever of them run."""
+    parser.addoption("--served-at", help="the address of a web server outside Windows")
+    parser.addoption("--programs", help="the folder of the programs made for these tests")
+    parser.addoption("--executables", help="the folder of the product's commands as Windows programs")
+    parser.addoption("--served-from", help="the folder that it serves, as Windows sees it")
 
 
 @pytest.hookimpl(wrapper=True)

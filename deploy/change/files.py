@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.change.steps import Before
+from deploy.change.ops import Before
 from deploy.digest import Sha256, sha256_of
 from deploy.disk import target_error, write_all
 from deploy.errors import TargetError, error
@@ -23,34 +23,40 @@ COPY_CHUNK = 1 << 20
 Pause = Callable[[float], None]
 
 
-def patiently(act: Callable[[], None], path: str, pause: Pause = time.sleep) -> None:
+def is_busy(wrong: OSError) -> bool:
+    """Whether somebody else holds the file (Windows); elsewhere no file in use resists."""
+    return isinstance(wrong, PermissionError) and getattr(wrong, "winerror", None) in WINDOWS_BUSY
+
+
+def patiently(act: Callable[[], None], path: str, pause: Pause = time.sleep, attempts: int = BUSY_ATTEMPTS) -> None:
     """Do what may meet a virus scanner or indexer that holds `path` for a moment; raises `OSError`.
 
     Windows also refuses to replace or remove a read-only file, so that attribute is taken off.
     """
-    for attempt in range(BUSY_ATTEMPTS):
+    for attempt in range(attempts):
         try:
             act()
             return
         except PermissionError as wrong:
-            if getattr(wrong, "winerror", None) not in WINDOWS_BUSY or attempt == BUSY_ATTEMPTS - 1:
+            if not is_busy(wrong) or attempt == attempts - 1:
                 raise
             _clear_read_only(path)
             pause(BUSY_PAUSE)
 
 
-def replace(source: str, target: str, pause: Pause = time.sleep) -> None:
-    """`os.replace`, patiently."""
+def replace(source: str, target: str, pause: Pause = time.sleep, attempts: int = BUSY_ATTEMPTS) -> None:
+    """`os.replace`, patiently; at least a second attempt is made, for a file that was only read-only."""
     try:
         os.replace(source, target)
         return
     except PermissionError as wrong:
-        if getattr(wrong, "winerror", None) not in WINDOWS_BUSY:
+        if not is_busy(wrong):
             raise
-    patiently(lambda: os.replace(source, target), target, pause)
+        _clear_read_only(target)
+    patiently(lambda: os.replace(source, target), target, pause, attempts)
 
 
-def remove(path: str, pause: Pause = time.sleep) -> None:
+def remove(path: str, pause: Pause = time.sleep, attempts: int = BUSY_ATTEMPTS) -> None:
     """`os.unlink`, patiently; nothing to do where there is no such file."""
     try:
         os.unlink(path)
@@ -58,10 +64,11 @@ def remove(path: str, pause: Pause = time.sleep) -> None:
     except FileNotFoundError:
         return
     except PermissionError as wrong:
-        if getattr(wrong, "winerror", None) not in WINDOWS_BUSY:
+        if not is_busy(wrong):
             raise
+        _clear_read_only(path)
     try:
-        patiently(lambda: os.unlink(path), path, pause)
+        patiently(lambda: os.unlink(path), path, pause, attempts)
     except FileNotFoundError:
         return
 
@@ -122,7 +129,7 @@ def restore_mode(path: str, mode: int) -> None:
 
 def refused(wrong: OSError, path: str | Path) -> TargetError:
     """What the system refused, as `TargetError` (in-use, disk-full, cannot-write)."""
-    if getattr(wrong, "winerror", None) in WINDOWS_BUSY:
+    if is_busy(wrong):
         hint = "close the program that uses it, then run the same command again"
         return TargetError(error("in-use", f"{path} is in use", hint, file=str(path)))
     return target_error(wrong, path)

@@ -6,8 +6,9 @@ import io
 import os
 from pathlib import Path
 
-from deploy.change.records import DamagedError, Record, Standing, decoded, encoded, standing
-from deploy.disk import write_all
+from deploy.change.lines import decoded, encoded
+from deploy.change.records import DamagedError, Record, Standing, followed, standing
+from deploy.disk import target_error, write_all
 from deploy.errors import TargetError, error
 
 MODE = 0o600
@@ -15,18 +16,18 @@ _EXTRA_FLAGS = ("O_CLOEXEC", "O_NOINHERIT", "O_BINARY", "O_NOFOLLOW")
 
 
 class Journal:
-    """An open journal; `append` and `retract` raise `OSError`."""
+    """An open journal and what it amounts to; `append` and `retract` raise `OSError`."""
 
-    def __init__(self, path: Path, descriptor: int, end: int, torn: bool) -> None:
+    def __init__(self, path: Path, descriptor: int, end: int, torn: bool, now: Standing) -> None:
         self.path = path
         self._descriptor = descriptor
-        self._end = end
         self._torn = torn
+        self._states = [(end, now)]
 
     @classmethod
     def create(cls, path: Path) -> Journal:
         """A new, empty journal; raises `OSError` if there is one."""
-        return cls(path, os.open(path, _flags(os.O_RDWR | os.O_CREAT | os.O_EXCL), MODE), 0, False)
+        return cls(path, os.open(path, _flags(os.O_RDWR | os.O_CREAT | os.O_EXCL), MODE), 0, False, Standing())
 
     @classmethod
     def reopen(cls, path: Path) -> tuple[Journal, Standing]:
@@ -36,12 +37,17 @@ class Journal:
         """
         data = path.read_bytes()
         now, end = _read(data, path)
-        return cls(path, os.open(path, _flags(os.O_RDWR)), end, end < len(data)), now
+        return cls(path, os.open(path, _flags(os.O_RDWR)), end, end < len(data), now), now
+
+    @property
+    def now(self) -> Standing:
+        """What the durable records amount to."""
+        return self._states[-1][1]
 
     @property
     def end(self) -> int:
         """Where the last durable record ends, in bytes."""
-        return self._end
+        return self._states[-1][0]
 
     @property
     def torn(self) -> bool:
@@ -49,22 +55,34 @@ class Journal:
         return self._torn
 
     def append(self, record: Record) -> None:
-        """Write a record and make it durable; what a failed append left is cut off first."""
+        """Write a record and make it durable; what a failed append left is cut off first.
+
+        Raises `DamagedError`, nothing written, where it cannot follow what is there.
+        """
+        now = followed(self.now, record)
         if self._torn:
-            self.retract(self._end)
+            self.retract(self.end)
         line = encoded(record)
         self._torn = True
-        os.lseek(self._descriptor, self._end, os.SEEK_SET)
+        os.lseek(self._descriptor, self.end, os.SEEK_SET)
         write_all(self._descriptor, line)
         os.fsync(self._descriptor)
-        self._end += len(line)
+        self._states.append((self.end + len(line), now))
         self._torn = False
 
+    def note(self, record: Record) -> None:
+        """As `append`; raises `TargetError` (cannot-write, disk-full) where the system refuses."""
+        try:
+            self.append(record)
+        except OSError as wrong:
+            raise target_error(wrong, self.path) from wrong
+
     def retract(self, end: int) -> None:
-        """Make sure that what stands behind `end` is gone, and stays gone after a power loss."""
+        """Make sure that what stands behind the record that ends there is gone, and stays gone after a power loss."""
         os.ftruncate(self._descriptor, end)
         os.fsync(self._descriptor)
-        self._end = end
+        while self.end > end:
+            self._states.pop()
         self._torn = False
 
     def close(self) -> None:

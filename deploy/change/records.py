@@ -1,46 +1,113 @@
-r"""The lines of a journal: one JSON array each, which begins with the CRC-32 of the rest.
+"""The records of a journal, and what a journal amounts to: one table says what may follow what.
 
-    ["1c291ca3",["backed"]]
-
-Paths are relative to the base folder, with forward slashes. Everything here is values in, values out.
+Pure. How a record is written is `deploy.change.lines`.
 """
 
 from __future__ import annotations
 
 import enum
-import json
-import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from deploy.change.steps import Before, Kind, Op
-from deploy.digest import parse_sha256
-from deploy.errors import ConfigError
-from deploy.jsonlines import json_line
+from deploy.change.model import Command, Moment
+from deploy.change.ops import Op
+from deploy.change.registry_ops import RegistryOp
+from deploy.change.service_ops import ServiceOp
 from deploy.relpath import RelPath
 
-FORMAT = 1
 FAILURES = 3
 """So many recoveries may fail before a person has to look."""
-_HEAD = len('["00000000",')
-_TAIL = len("]\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """What is going to be changed; durable before the first file is backed up."""
+    """What is going to be changed; durable before anything is.
+
+    `roots` are absolute; none of them stands for the one folder that the journal lies in, wherever
+    that was moved to. `account` is the one it ran under.
+    """
 
     ops: tuple[Op, ...]
+    roots: tuple[str, ...] = ()
+    registry: tuple[RegistryOp, ...] = ()
+    services: tuple[ServiceOp, ...] = ()
+    commands: tuple[Command, ...] = ()
+    account: str = ""
+
+    @property
+    def is_of_machine(self) -> bool:
+        """Whether it goes beyond the files of the one folder that the journal lies in."""
+        return bool(self.roots or self.registry or self.services or self.commands)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStarted:
+    """A command, counted from 0, is started; durable before it is."""
+
+    command: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDone:
+    """It ended, with this exit code; None where it could not be started or took too long."""
+
+    command: int
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandUndone:
+    """Its way back was gone."""
+
+    command: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Services are set to manual and stopped; durable before the first is.
+
+    `also` are those that ran besides those of the `begin` and need one of them. May be written again.
+    """
+
+    also: tuple[ServiceOp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Backed:
-    """Every old file has its backup; durable before the first file of the base folder changes."""
+    """Every old file has its backup; durable before the first file, key or value changes."""
+
+
+class Aside(enum.StrEnum):
+    """What is done about a file that stays in use.
+
+    `MOVED`: the old file was renamed away and goes at the next restart; the new one is in place.
+    `WAITING`: the system puts the new one in place at its next start, or removes the old one.
+    """
+
+    MOVED = "moved"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The file of an op, counted from 0, is in use; durable before anything is done about it.
+
+    `path` is below the op's root: where the old file (`MOVED`) or the new one (`WAITING`) lies from then on.
+    """
+
+    op: int
+    aside: Aside
+    path: RelPath
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Everything is changed and was looked at; durable before the first backup is removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Everything is as it was but the services; durable before the first of them is started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,138 +122,172 @@ class Failed:
     said: str
 
 
-Record = Begin | Backed | Commit | RolledBack | Failed
+Record = (
+    Begin
+    | CommandStarted
+    | CommandDone
+    | CommandUndone
+    | Stopping
+    | Backed
+    | Deferred
+    | Commit
+    | Undone
+    | RolledBack
+    | Failed
+)
 
 
 class DamagedError(ValueError):
-    """A line that is not a record; the message says why."""
+    """A line that is not a record, or one that cannot follow those before; the message says why."""
 
 
 class Phase(enum.Enum):
-    """How far a change came, as its journal tells. Before `BACKED` nothing was changed and backups may be half made."""
+    """How far a change came, as its journal tells. Before `BACKED` no file was changed and backups may be half made."""
 
     NOT_BEGUN = enum.auto()
     BEGUN = enum.auto()
     BACKED = enum.auto()
     COMMITTED = enum.auto()
+    UNDONE = enum.auto()
     ROLLED_BACK = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """One start of a command: whether it ended and how, and whether it was undone."""
+
+    command: int
+    is_done: bool = False
+    exit_code: int | None = None
+    is_undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """What a journal amounts to: the ops of its `begin`, how far they came, what failed recoveries said."""
+    """What a journal amounts to: what was to be done, how far it came, what failed recoveries said."""
 
     phase: Phase = Phase.NOT_BEGUN
-    ops: tuple[Op, ...] = ()
+    begin: Begin = Begin(())
+    stopping: bool = False
+    also: tuple[ServiceOp, ...] = ()
+    runs: tuple[Run, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
     failures: tuple[str, ...] = ()
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """The changes of files."""
+        return self.begin.ops
+
+    @property
+    def services(self) -> tuple[ServiceOp, ...]:
+        """Every service that is concerned, in the order of stopping."""
+        return (*self.also, *self.begin.services)
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether there is anything to undo."""
+        return self.phase is Phase.BACKED or (self.phase is Phase.BEGUN and (self.stopping or bool(self.runs)))
+
+    @property
+    def awaits_backed(self) -> bool:
+        """Whether the next record may be `backed`."""
+        return self.phase is Phase.BEGUN and (self.stopping or not self.begin.services)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether only the commit is missing after the last command, and one that ran cannot be undone."""
+        if self.phase is not Phase.BACKED:
+            return False
+        last = [n for n, command in enumerate(self.begin.commands) if command.moment is Moment.LAST]
+        well = {run.command for run in self.runs if run.is_done and ended_well(self.begin.commands[run.command], run)}
+        return bool(last) and well.issuperset(last) and any(not can_be_undone(self.begin.commands[n]) for n in last)
+
+
+def ended_well(command: Command, run: Run) -> bool:
+    """Whether a run of a command lets the change go on."""
+    return command.optional or run.exit_code in command.success | command.restart
+
+
+def can_be_undone(command: Command) -> bool:
+    """Whether undoing the change undoes what the command did, or running it again does no harm."""
+    return command.undo is not None or command.idempotent
 
 
 def standing(records: Iterable[Record]) -> Standing:
     """Read the records from first to last; raises `DamagedError` where one cannot follow the one before."""
     now = Standing()
     for number, record in enumerate(records, start=1):
-        match record, now.phase:
-            case Begin(ops), Phase.NOT_BEGUN:
-                now = Standing(Phase.BEGUN, ops)
-            case Backed(), Phase.BEGUN:
-                now = Standing(Phase.BACKED, now.ops, now.failures)
-            case Commit(), Phase.BACKED:
-                now = Standing(Phase.COMMITTED, now.ops, now.failures)
-            case RolledBack(), Phase.BACKED:
-                now = Standing(Phase.ROLLED_BACK, now.ops, now.failures)
-            case Failed(said), Phase.BACKED:
-                now = Standing(now.phase, now.ops, (*now.failures, said))
-            case _:
-                raise DamagedError(f"line {number}: {_name(record)} cannot follow {now.phase.name.lower()}")
+        try:
+            now = followed(now, record)
+        except DamagedError as wrong:
+            raise DamagedError(f"line {number}: {wrong}") from wrong
     return now
 
 
-def encoded(record: Record) -> bytes:
-    """The line of a record, with its line feed; ASCII."""
-    payload = json_line(_row(record)).rstrip(b"\n")
-    return b'["%08x",%b]\n' % (zlib.crc32(payload), payload)
+_BEFORE_THE_END = frozenset({Phase.BEGUN, Phase.BACKED})
+_MAY_FOLLOW: dict[type[Record], frozenset[Phase]] = {
+    Begin: frozenset({Phase.NOT_BEGUN}),
+    CommandStarted: _BEFORE_THE_END,
+    CommandDone: _BEFORE_THE_END,
+    CommandUndone: _BEFORE_THE_END,
+    Stopping: _BEFORE_THE_END,
+    Backed: frozenset({Phase.BEGUN}),
+    Deferred: frozenset({Phase.BACKED}),
+    Commit: frozenset({Phase.BACKED}),
+    Undone: _BEFORE_THE_END,
+    RolledBack: frozenset({*_BEFORE_THE_END, Phase.UNDONE}),
+    Failed: _BEFORE_THE_END,
+}
+_OF_UNDOING = (Undone, RolledBack, Failed)
 
 
-def decoded(line: bytes) -> Record:
-    """The record of a line with its line feed; raises `DamagedError`."""
-    payload = line[_HEAD:-_TAIL]
-    if line != b'["%08x",%b]\n' % (zlib.crc32(payload), payload):
-        raise DamagedError("its checksum is wrong")
-    try:
-        return _record(json.loads(payload))
-    except (ValueError, RecursionError, ConfigError) as wrong:
-        raise DamagedError(str(wrong)) from wrong
-
-
-def _name(record: Record) -> str:
-    return type(record).__name__.lower()
-
-
-def _row(record: Record) -> Sequence[object]:
+def followed(now: Standing, record: Record) -> Standing:
+    """What a journal amounts to with one more record; raises `DamagedError` where it cannot follow."""
+    untouched = now.phase is Phase.BEGUN and not now.is_touched
+    if now.phase not in _MAY_FOLLOW[type(record)] or (isinstance(record, _OF_UNDOING) and untouched):
+        raise DamagedError(f"{type(record).__name__.lower()} cannot follow {now.phase.name.lower()}")
     match record:
-        case Begin(ops):
-            return ("begin", FORMAT, [_op_row(op) for op in ops])
+        case Begin():
+            return Standing(Phase.BEGUN, record)
+        case CommandStarted(command):
+            _counted(command, len(now.begin.commands))
+            return replace(now, runs=(*now.runs, Run(command)))
+        case CommandDone(command, exit_code):
+            return _with_run(now, Run(command, True, exit_code))
+        case CommandUndone(command):
+            return _with_run(now, replace(_last_run(now, command), is_undone=True))
+        case Stopping(also):
+            return replace(now, stopping=True, also=(*also, *now.also))
+        case Deferred(op):
+            _counted(op, len(now.ops))
+            return replace(now, deferred=(*now.deferred, record))
         case Failed(said):
-            return ("failed", said)
-        case _:
-            return (_name(record),)
+            return replace(now, failures=(*now.failures, said))
+        case Backed():
+            return replace(now, phase=Phase.BACKED)
+        case Commit():
+            return replace(now, phase=Phase.COMMITTED)
+        case Undone():
+            return replace(now, phase=Phase.UNDONE)
+        case RolledBack():
+            return replace(now, phase=Phase.ROLLED_BACK)
 
 
-def _record(row: object) -> Record:
-    match row:
-        case ["begin", int(version), [*rows]]:
-            if version != FORMAT:
-                raise ValueError(f"it is of format {version}, this program knows {FORMAT}")
-            return Begin(tuple(map(_op, rows)))
-        case ["failed", str(said)]:
-            return Failed(said)
-        case ["backed"]:
-            return Backed()
-        case ["commit"]:
-            return Commit()
-        case ["rolledback"]:
-            return RolledBack()
-        case _:
-            raise ValueError("it is no record this program knows")
+def _counted(number: int, count: int) -> None:
+    if not 0 <= number < count:
+        raise DamagedError(f"there is no number {number}")
 
 
-def _op_row(op: Op) -> Sequence[object]:
-    before = op.before
-    return (
-        op.kind,
-        str(op.target),
-        None if op.staged is None else str(op.staged),
-        op.new,
-        None if before is None else (before.size, before.mtime_ns, before.mode, before.sha256),
-    )
+def _last_run(now: Standing, command: int) -> Run:
+    for run in reversed(now.runs):
+        if run.command == command:
+            return run
+    raise DamagedError(f"command {command} was not started")
 
 
-def _op(row: object) -> Op:
-    match row:
-        case [str(kind), str(target), str() | None as staged, str() | None as new, before]:
-            digest = None if new is None else parse_sha256(new)
-            op = Op(Kind(kind), _path(target), None if staged is None else _path(staged), digest, _before(before))
-        case _:
-            raise ValueError("one of its steps is damaged")
-    brings_file = op.kind in (Kind.CREATE, Kind.REPLACE)
-    had_file = op.kind in (Kind.REPLACE, Kind.DELETE)
-    if brings_file != (op.staged is not None and op.new is not None) or had_file != (op.before is not None):
-        raise ValueError(f"its step for {op.target} is incomplete")
-    return op
-
-
-def _path(text: str) -> RelPath:
-    path = RelPath.parse(text)
-    if not path.segments:
-        raise ValueError("one of its steps names the base folder")
-    return path
-
-
-def _before(row: object) -> Before | None:
-    match row:
-        case None:
-            return None
-        case [int(size), int(mtime_ns), int(mode), str() | None as sha256]:
-            return Before(size, mtime_ns, mode, None if sha256 is None else parse_sha256(sha256))
-        case _:
-            raise ValueError("what was there before one of its steps is damaged")
+def _with_run(now: Standing, changed: Run) -> Standing:
+    """The standing with another value for the last run of a command."""
+    last = _last_run(now, changed.command)
+    place = len(now.runs) - 1 - now.runs[::-1].index(last)
+    return replace(now, runs=(*now.runs[:place], changed, *now.runs[place + 1 :]))

@@ -1,13 +1,7 @@
-"""The steps of a change, the order they are taken in, and what undoes each.
-
-A step says what is wanted; an `Op` is the step as the journal keeps it, together with what was
-there before. What undoes an op depends on what is found on disk and on nothing else, so undoing
-may be broken off and begun again at any moment.
-"""
+"""The steps of a change of files, and the order they are taken in; what is wanted, not yet what is there. Pure."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +18,7 @@ class MakeFolder:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A file where none is. `staged` is the absolute path of its bytes below the base folder.
+    """A file where none is. `staged` is the absolute path of its bytes below the folder the target is in.
 
     `new` and `size` (bytes) are what the staged file was proven to have; `modified` is the time it
     is to get, in POSIX seconds, None to leave it.
@@ -69,36 +63,6 @@ class Put:
 
 
 Step = MakeFolder | Create | Replace | Put | Delete
-
-
-class Kind(enum.StrEnum):
-    """What an op does to its target; the names stand in the journal."""
-
-    FOLDER = "folder"
-    CREATE = "create"
-    REPLACE = "replace"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """A file as it was before the change: bytes, mtime in nanoseconds, permission bits; the digest where known."""
-
-    size: int
-    mtime_ns: int
-    mode: int
-    sha256: Sha256 | None
-
-
-@dataclass(frozen=True, slots=True)
-class Op:
-    """A step with what was there before. `staged` is below the base too; both stay None where they do not apply."""
-
-    kind: Kind
-    target: RelPath
-    staged: RelPath | None
-    new: Sha256 | None
-    before: Before | None
 
 
 _TURN = {MakeFolder: 0, Create: 1, Replace: 1, Put: 1, Delete: 2}
@@ -152,55 +116,3 @@ def with_folders(steps: Sequence[Step], is_folder: Callable[[RelPath], bool]) ->
             folder = folder.parent
     files = [step for step in steps if not isinstance(step, MakeFolder)]
     return ordered([*map(MakeFolder, missing.values()), *files])
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What lies on disk for one op.
-
-    `is_old`: the target is the file that was there before; `is_new`: it is the file that was staged.
-    """
-
-    target: bool
-    staged: bool
-    backup: bool
-    is_old: bool
-    is_new: bool
-
-
-class Undo(enum.Enum):
-    """What brings the target of an op back to what it was."""
-
-    NOTHING = enum.auto()
-    REMOVE_FOLDER = enum.auto()
-    UNSTAGE = enum.auto()
-    """Move the new file back to the staging folder: nothing has to be transferred twice."""
-    REMOVE = enum.auto()
-    RESTORE = enum.auto()
-    """Rename the backup to the target."""
-    SWAP = enum.auto()
-    """`UNSTAGE`, then `RESTORE`."""
-    LOST = enum.auto()
-    """The old file is neither in place nor kept."""
-
-
-def undo_of(op: Op, seen: Seen) -> Undo:
-    """What undoes an op.
-
-    A rename leaves a file under exactly one of its names: while the staged name is there, the
-    target was not touched yet, or was undone already.
-    """
-    if op.kind is Kind.FOLDER:
-        return Undo.REMOVE_FOLDER if seen.target else Undo.NOTHING
-    if op.kind is Kind.CREATE:
-        if not seen.target:
-            return Undo.NOTHING
-        if not seen.staged:
-            return Undo.UNSTAGE
-        # Both are there: the same bytes were staged again, or the target is somebody else's.
-        return Undo.REMOVE if seen.is_new else Undo.NOTHING
-    if seen.is_old:
-        return Undo.NOTHING
-    if not seen.backup:
-        return Undo.LOST
-    return Undo.SWAP if op.kind is Kind.REPLACE and seen.target and not seen.staged else Undo.RESTORE

@@ -1,41 +1,39 @@
-"""Apply the steps of a change so that the base folder is wholly old or wholly new, whatever happens.
+"""Carry out a change so that everything is wholly old or wholly new, whatever happens.
 
-The protocol: journal `begin`; flush what is staged; give every old file a second name; journal
-`backed`; rename; look; journal `commit`; remove the second names; the journal last. A failure on
-the way undoes everything at once; a kill or a power loss is what `deploy.change.recovery` is for.
+The order: journal `begin`; commands that come before; what is staged flushed; services held, programs
+ended; every old file gets a second name; journal `backed`; renames; registry; commands after the
+files; a look; services started; commands after; another look; commands that come last; journal
+`commit`; start types restored; the second names are removed, and the journal last. A failure on the
+way undoes everything at once; a kill or a power loss is what `deploy.change.recovery` is for.
+
+Checkpoints, those without a change of a machine in brackets: [begun], command-started N,
+command-done N (at every moment), before-run, [flushed], stopping, made-manual NAME, stopped NAME,
+stopped, programs-ended, [backed], [changed], registry N, registry-set, after-files-run, looked,
+started NAME, started, after-run, deferred, [checked], last-run, [committed], start-type-restored
+NAME, start-types-restored, [cleaned]. Those of undoing are in `deploy.change.recovery`.
 """
 
 from __future__ import annotations
 
-import os
-import stat
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from deploy import inventory
-from deploy.atomic import flush_tree, fsync_folder
-from deploy.change import files
+from deploy.change import commands, files, programs, registry, services
+from deploy.change.course import Checkpoint, Course, Tell, ignore, pass_by
 from deploy.change.files import Pause
 from deploy.change.journal import Journal
-from deploy.change.records import Backed, Commit
-from deploy.change.recovery import Checkpoint, Outcome, leave, pass_by, recover, roll_back
-from deploy.change.steps import Create, Delete, Kind, MakeFolder, Op, Put, Replace, Step, with_folders
-from deploy.change.work import WorkFolder
-from deploy.errors import MicceError, Problem, TargetError, error
-
-AGAIN = "run the same command again"
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """An op with its absolute paths, and the file it will leave: size in bytes, mtime in nanoseconds; None for none."""
-
-    op: Op
-    target: str
-    staged: str | None = None
-    after: tuple[int, int] | None = None
+from deploy.change.means import Means
+from deploy.change.model import Change, Doing, Done, Moment, ProcessChange
+from deploy.change.placing import Placing, Planned
+from deploy.change.planning import AGAIN, begun_with, files_of, planned_files, see_sense
+from deploy.change.records import Backed, Begin, Commit, Standing
+from deploy.change.recovery import Outcome, Recovery, recover, recover_machine
+from deploy.change.rollback import leave, roll_back
+from deploy.change.steps import Step
+from deploy.change.work import Place
+from deploy.errors import MicceError, Problem, Severity, TargetError, error, warning
 
 
 def apply(
@@ -47,206 +45,222 @@ def apply(
     pause: Pause = time.sleep,
     checkpoint: Checkpoint = pass_by,
 ) -> tuple[Problem, ...]:
-    """Carry out the steps, all or none; missing folders are made. Returns warnings.
+    """Carry out the steps on one installation, all or none; missing folders are made. Returns warnings.
 
     `base` is resolved, and locked by the caller. What is staged lies below `base` on its volume, and
     its digests were proven in this run; `reread` has it read before and after instead. `work` is the
     folder for journal and backups, by default `.micce-change` in `base`. Raises `TargetError`: in-the-way,
-    changed, digest-mismatch (nothing was touched); in-use, cannot-write, disk-full, not-kept
-    (everything is as it was, and the new files are staged; if not, a second problem says so and
-    `recover` goes on). Raises `ValueError` for steps that contradict each other.
+    changed, digest-mismatch, change-unfinished (nothing was touched); in-use, cannot-write, disk-full,
+    not-kept (everything is as it was, and the new files are staged; if not, a second problem says so
+    and `recover` goes on). Raises `ValueError` for steps that contradict each other.
     """
-    place = WorkFolder(base, work)
-    if place.exists() and recover(base, work, pause=pause).outcome is Outcome.ROLLED_BACK:
-        said = f"a change of {base} that had been broken off was undone just now"
-        raise TargetError(error("changed", said, AGAIN, file=str(base)))
-    try:
-        plan = _planned(place, steps, reread)
-    except OSError as wrong:
-        raise files.refused(wrong, wrong.filename or base) from wrong
+    place = Place.of_installation(base, work)
+    if place.exists():
+        _refuse_unless_clear(recover(base, work, pause=pause), place, str(base))
+    plan = planned_files(place, files_of(steps), reread)
     if not plan:
         return ()
-    return _Change(place, plan, reread, pause, checkpoint).carried_out()
+    course = Course(None, ignore, pause, checkpoint)
+    return _Transaction(place, plan, Begin(tuple(one.op for one in plan)), (), reread, course).carried_out().warnings
 
 
-class _Change:
+def carry_out(
+    change: Change,
+    home: Path,
+    means: Means | None,
+    *,
+    tell: Tell = ignore,
+    reread: bool = False,
+    pause: Pause = time.sleep,
+    checkpoint: Checkpoint = pass_by,
+) -> Done:
+    """Carry out the change of a machine, all or nothing.
+
+    `home` is the folder for journal and ballast: made here, its parent exists, nobody else's. Each
+    root keeps its backups in itself, on its own volume. The caller holds the lock of the machine and
+    of every root. What is staged lies below its root, and its digests were proven in this run;
+    `reread` has everything read before and after instead. `tell` is called with what is done next.
+
+    Raises `TargetError`. Refused, nothing was touched: changed, digest-mismatch, in-the-way,
+    no-such-service, service-needed, service-disabled, program-running, command-missing, restart-pending,
+    change-unfinished, and what services and registry raise. Failed, and everything is as it was
+    again: these and in-use, cannot-write, disk-full, not-kept, registry-not-kept, service-not-stopped,
+    service-not-started, command-failed, command-not-started, command-timed-out; a warning
+    not-reversible or command-not-undone beside it names what could not be undone, a further error what
+    could not be undone yet: `recover_machine` goes on. With the code start-type-not-restored or
+    not-finished everything is done and in place but for what it says, and `recover_machine` does
+    that. Raises `ValueError` for a change that contradicts itself.
+    """
+    see_sense(change, means is not None)
+    course = Course(means, tell, pause, checkpoint)
+    place = Place.of_machine(home, change.roots)
+    if place.exists():
+        _refuse_unless_clear(recover_machine(home, course.machine, tell=tell, pause=pause), place, "this machine")
+    for root in place.roots:
+        _refuse_unless_clear(recover(root.base, pause=pause), Place.of_installation(root.base), str(root.base))
+    plan = planned_files(place, change.files, reread)
+    begin = begun_with(place, change, plan, course) if means is not None else Begin(tuple(one.op for one in plan))
+    begin = replace(begin, roots=change.roots)
+    if not (plan or begin.registry or begin.services or begin.commands or change.processes):
+        return Done()
+    return _Transaction(place, plan, begin, change.processes, reread, course).carried_out()
+
+
+def _refuse_unless_clear(done: Recovery, place: Place, of: str) -> None:
+    """What the caller planned with may be another state by now; and what is left of an earlier change is in the way."""
+    if done.warnings and place.exists():
+        raise TargetError(replace(one, severity=Severity.ERROR, hint=AGAIN) for one in done.warnings)
+    if done.outcome is Outcome.ROLLED_BACK and not done.earlier:
+        said = f"a change of {of} that had been broken off was undone just now"
+        raise TargetError(error("changed", said, AGAIN))
+
+
+class _Transaction:
     """One change on its way."""
 
     def __init__(
-        self, place: WorkFolder, plan: Sequence[_Planned], reread: bool, pause: Pause, checkpoint: Checkpoint
+        self,
+        place: Place,
+        plan: Sequence[Planned],
+        begin: Begin,
+        processes: Sequence[ProcessChange],
+        reread: bool,
+        course: Course,
     ) -> None:
         self._place = place
-        self._plan = plan
-        self._ops = tuple(one.op for one in plan)
-        self._reread = reread
-        self._pause = pause
-        self._reached = checkpoint
+        self._begin = begin
+        self._processes = processes
+        self._course = course
+        self._files = Placing(place, plan, reread, course)
         self._journal: Journal | None = None
-        self._undecided = 0
-        self._backed = False
-        self._at = os.fspath(place.folder)
+        self._undecided: int | None = None
+        self._warnings: list[Problem] = []
 
-    def carried_out(self) -> tuple[Problem, ...]:
+    def carried_out(self) -> Done:
         """All of it, or an error and nothing of it."""
         try:
-            journal = self._journal = self._place.begin(self._ops)
+            self._course.tell(Doing("begin", str(self._place.home)))
+            journal = self._journal = self._place.begin(self._begin)
+            self._course.reached("begun")
+            self._change(journal)
+            self._course.tell(Doing("commit", str(self._place.home)))
             self._undecided = journal.end
-            self._reached("begun")
-            self._back_up()
-            self._at = os.fspath(self._place.journal)
-            journal.append(Backed())
-            self._undecided, self._backed = journal.end, True
-            self._reached("backed")
-            self._change()
-            self._reached("changed")
-            self._look()
-            self._reached("checked")
-            self._at = os.fspath(self._place.journal)
-            journal.append(Commit())
+            journal.note(Commit())
         except OSError as wrong:
-            raise TargetError((*files.refused(wrong, self._at).problems, *self._abandoned())) from wrong
+            problems = files.refused(wrong, self._files.at).problems
+            raise TargetError((*problems, *self._abandoned())) from wrong
         except MicceError as wrong:
             raise TargetError((*wrong.problems, *self._abandoned())) from wrong
         except BaseException:
             self._abandoned()
             raise
-        self._reached("committed")
-        journal.close()
-        warnings = leave(self._place, (), self._pause)
-        self._reached("cleaned")
-        return warnings
+        self._course.reached("committed")
+        return self._finished(journal)
 
-    def _back_up(self) -> None:
-        staged = [one.staged for one in self._plan if one.staged is not None]
-        if staged:
-            self._at = os.path.dirname(staged[0])
-            flush_tree(staged, self._place.base)
-        self._reached("flushed")
-        copies = []
-        for number, one in enumerate(self._plan):
-            if one.op.before is not None:
-                self._at = one.target
-                if files.back_up(self._at, self._place.backup(number)):
-                    copies.append(self._place.backup(number))
-        self._at = self._place.backups
-        if copies:
-            flush_tree(copies, self._place.backups)
-        fsync_folder(self._place.backups)
+    def _change(self, journal: Journal) -> None:
+        """Everything between `begin` and `commit`."""
+        course, begin = self._course, self._begin
+        self._run(Moment.BEFORE, "before-run", journal)
+        self._files.flush()
+        course.reached("flushed")
+        if begin.services:
+            services.hold(journal, course, undoing=False)
+        if self._processes:
+            programs.end(self._processes, course)
+        if begin.commands or begin.services:
+            self._files.recheck()
+        course.tell(Doing("back-up", str(self._place.home)))
+        self._files.back_up()
+        journal.note(Backed())
+        course.reached("backed")
+        if begin.services:
+            services.see_stopped(journal, course)
+        self._files.change(journal)
+        course.reached("changed")
+        if begin.registry:
+            registry.carry_out_ops(begin.registry, course)
+        self._run(Moment.AFTER_FILES, "after-files-run", journal)
+        if begin.services or begin.commands:
+            self._look(reread=False)
+            course.reached("looked")
+        if begin.services:
+            services.start(journal, course)
+        self._run(Moment.AFTER, "after-run", journal)
+        self._files.defer(journal)
+        if self._files.waiting:
+            course.reached("deferred")
+        course.tell(Doing("check", str(self._place.home)))
+        self._look(reread=True)
+        if begin.services:
+            services.see_running(journal, course)
+        course.reached("checked")
+        self._run(Moment.LAST, "last-run", journal)
 
-    def _change(self) -> None:
-        folders = set()
-        for one in self._plan:
-            self._at = one.target
-            folders.add(one.target.rpartition(os.sep)[0])
-            if one.staged is not None:
-                folders.add(one.staged.rpartition(os.sep)[0])
-                files.replace(one.staged, one.target, self._pause)
-            elif one.op.kind is Kind.FOLDER:
-                _make_folder(one.target)
-            else:
-                files.remove(one.target, self._pause)
-        for folder in sorted(folders):
-            self._at = folder
-            fsync_folder(folder)
+    def _run(self, moment: Moment, name: str, journal: Journal) -> None:
+        if any(command.moment is moment for command in self._begin.commands):
+            self._warnings += commands.run(moment, journal, self._course)
+            self._course.reached(name)
 
-    def _look(self) -> None:
-        for one in self._plan:
-            if one.op.kind is Kind.FOLDER:
-                continue
-            self._at = one.target
-            found = files.look(one.target)
-            right = (None if found is None else (found.st_size, found.st_mtime_ns)) == one.after
-            if right and self._reread and one.op.new is not None:
-                right = files.digest_of(one.target) == one.op.new
-            if not right:
-                said = f"{one.target} was put in place and is gone or changed"
-                hint = "look for what removes it (a virus scanner, another installer)"
-                raise TargetError(error("not-kept", said, hint, file=one.target))
+    def _look(self, *, reread: bool) -> None:
+        self._files.look(reread=reread)
+        if self._begin.registry:
+            registry.look(self._begin.registry, self._course)
+
+    def _finished(self, journal: Journal) -> Done:
+        """What is left to do when everything is decided."""
+        try:
+            problems = services.restore_start_types(journal, self._course) if self._begin.services else ()
+            if problems:
+                raise TargetError(problems)
+            moved = [_moved(path) for path in self._files.moved]
+            done = Done(
+                commands.ended(journal),
+                tuple(self._files.waiting),
+                commands.asks_for_restart(journal.now) or bool(moved or self._files.waiting),
+                (*self._warnings, *moved),
+            )
+        finally:
+            journal.close()
+        left = leave(self._place, journal.now, self._course)
+        self._course.reached("cleaned")
+        return replace(done, warnings=(*done.warnings, *left))
 
     def _abandoned(self) -> tuple[Problem, ...]:
         """Undo what was done so far; returns why it could not be, for then the next start goes on."""
+        journal = self._journal
+        warnings: tuple[Problem, ...] = ()
         try:
             self._place.free_ballast()
-            if self._journal is not None:
+            if journal is not None:
                 # Never undo while a commit may be on disk.
-                self._journal.retract(self._undecided)
-                if self._backed:
-                    roll_back(self._place, self._journal, self._ops, self._pause, self._reached)
-                self._journal.close()
-            leave(self._place, self._ops, self._pause)
+                journal.retract(journal.end if self._undecided is None else self._undecided)
+                if journal.now.is_decided:
+                    return (_left_to_finish(),)
+                if journal.now.is_touched:
+                    warnings = roll_back(self._place, journal, self._course)
+                journal.close()
+            leave(self._place, Standing() if journal is None else journal.now, self._course)
         except OSError as wrong:
             return _not_undone(files.refused(wrong, self._place.journal))
         except MicceError as wrong:
             return _not_undone(wrong)
         finally:
-            if self._journal is not None:
-                self._journal.close()
-        return ()
+            if journal is not None:
+                journal.close()
+        return warnings
+
+
+def _moved(path: str) -> Problem:
+    said = f"{path} was in use and is changed: programs that run go on with the old file"
+    return warning("used-until-restart", said, "restart these programs, or the system", file=path)
+
+
+def _left_to_finish() -> Problem:
+    said = "everything is changed, a command that cannot be undone has ended, and that could not be noted"
+    return error("not-finished", said, "run `micce-hotfix recover` when that is in order: it finishes the change")
 
 
 def _not_undone(wrong: MicceError) -> tuple[Problem, ...]:
     hint = "run the same command again when that is in order: it begins by undoing what is left, and all of it is kept"
     said = "what had been done could not be undone yet"
     return tuple(replace(one, message=f"{said}: {one.message}", hint=hint) for one in wrong.problems)
-
-
-def _planned(place: WorkFolder, steps: Sequence[Step], reread: bool) -> list[_Planned]:
-    """Look at everything the steps touch, before anything is changed; raises `TargetError`, `OSError`."""
-    steps = with_folders(steps, lambda folder: os.path.isdir(place.target(folder)))
-    problems = list(inventory.obstacles(place.base, (one.target for one in steps if not isinstance(one, MakeFolder))))
-    planned = []
-    for step in [] if problems else steps:
-        target = place.target(step.target)
-        found = files.look(target)
-        problem = _unlike(step, target, found)
-        if problem is not None:
-            problems.append(problem)
-            continue
-        planned.append(_planned_one(place, step, target, found, reread))
-    if problems:
-        raise TargetError(problems)
-    return planned
-
-
-def _planned_one(place: WorkFolder, step: Step, target: str, found: os.stat_result | None, reread: bool) -> _Planned:
-    if isinstance(step, MakeFolder):
-        return _Planned(Op(Kind.FOLDER, step.target, None, None, None), target)
-    known = step.old if isinstance(step, (Replace, Delete)) else None
-    before = None if found is None else files.before_of(found, known)
-    if isinstance(step, Delete):
-        return _Planned(Op(Kind.DELETE, step.target, None, None, before), target)
-    kind = Kind.CREATE if before is None else Kind.REPLACE
-    op = Op(kind, step.target, place.below(step.staged), step.new, before)
-    return _Planned(op, target, step.staged, _readied(step, reread))
-
-
-def _unlike(step: Step, target: str, found: os.stat_result | None) -> Problem | None:
-    """How what is there differs from what the step was made for."""
-    if found is not None and not stat.S_ISREG(found.st_mode):
-        return error("in-the-way", f"{target} is not a regular file", "move it away", file=target)
-    if isinstance(step, Put) or (found is None) == isinstance(step, (Create, MakeFolder)):
-        return None
-    said = f"{target} {'is gone' if found is None else 'has appeared'} since the change was planned"
-    return error("changed", said, AGAIN, file=target)
-
-
-def _readied(step: Create | Replace | Put, reread: bool) -> tuple[int, int]:
-    """Prove a staged file and give it its time; returns its size and mtime in nanoseconds."""
-    if step.modified is not None:
-        os.utime(step.staged, (step.modified, step.modified))
-    found = os.lstat(step.staged)
-    if not stat.S_ISREG(found.st_mode) or found.st_size != step.size:
-        said = f"{step.staged} is not the file of {step.size} bytes that was staged"
-        raise TargetError(error("changed", said, AGAIN, file=step.staged))
-    if reread and files.digest_of(step.staged) != step.new:
-        said = f"{step.staged} does not have the digest it was staged with"
-        raise TargetError(error("digest-mismatch", said, AGAIN, file=step.staged))
-    return found.st_size, found.st_mtime_ns
-
-
-def _make_folder(path: str) -> None:
-    try:
-        os.mkdir(path)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise

@@ -1,4 +1,4 @@
-"""Undo a change from whatever state it was left in; being broken off and begun again is part of it."""
+"""Undo the changes of files from whatever state they were left in; being broken off and begun again is part of it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from deploy.atomic import fsync_folder
-from deploy.change import files
+from deploy.change import aside, files
 from deploy.change.files import Pause
-from deploy.change.steps import Kind, Op, Seen, Undo, undo_of
-from deploy.change.work import WorkFolder
+from deploy.change.means import Means
+from deploy.change.ops import Kind, Op, Seen, Undo, undo_of
+from deploy.change.work import Place
 from deploy.errors import MicceError, Problem, TargetError, error
 
 SHOWN = 20
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
-def undo(work: WorkFolder, ops: Sequence[Op], pause: Pause) -> None:
+def undo(place: Place, ops: Sequence[Op], pause: Pause, means: Means | None = None) -> None:
     """Bring back every old file and remove every new one, last op first, all of it durable.
 
     New files go back to where they were staged. Goes on after a file that resists, so that as
@@ -30,9 +31,11 @@ def undo(work: WorkFolder, ops: Sequence[Op], pause: Pause) -> None:
     folders: set[str] = set()
     for number, op in reversed(list(enumerate(ops))):
         try:
-            folders |= _undo_one(work, number, op, pause)
+            folders |= _undo_one(place, number, op, pause)
         except OSError as wrong:
-            problems += files.refused(wrong, work.target(op.target)).problems
+            target = place.target(op)
+            busy = files.is_busy(wrong)
+            problems += (aside.in_use(target, means) if busy else files.refused(wrong, target)).problems
             pause = _no_pause
         except MicceError as wrong:
             problems += wrong.problems
@@ -45,17 +48,16 @@ def undo(work: WorkFolder, ops: Sequence[Op], pause: Pause) -> None:
             continue
         except OSError as wrong:
             raise files.refused(wrong, folder) from wrong
-    _check(work, ops)
+    _check(place, ops)
 
 
 def _no_pause(_: float) -> None:
     """Somebody was waited for already."""
 
 
-def _undo_one(work: WorkFolder, number: int, op: Op, pause: Pause) -> set[str]:
+def _undo_one(place: Place, number: int, op: Op, pause: Pause) -> set[str]:
     """Undo one op; returns the folders whose names changed."""
-    target, backup = work.target(op.target), work.backup(number)
-    staged = None if op.staged is None else work.target(op.staged)
+    target, backup, staged = place.target(op), place.backup(number, op), place.staged(op)
     todo = undo_of(op, _seen(op, target, staged, backup))
     if todo is Undo.NOTHING:
         return set()
@@ -136,15 +138,14 @@ def _unstage(op: Op, target: str, staged: str | None, pause: Pause) -> None:
     files.remove(target, pause)
 
 
-def _check(work: WorkFolder, ops: Sequence[Op]) -> None:
+def _check(place: Place, ops: Sequence[Op]) -> None:
     """Look at everything once more before it is called undone."""
     for number, op in enumerate(ops):
         if op.kind is Kind.FOLDER:
             continue
-        target = work.target(op.target)
-        staged = None if op.staged is None else work.target(op.staged)
+        target = place.target(op)
         try:
-            todo = undo_of(op, _seen(op, target, staged, work.backup(number)))
+            todo = undo_of(op, _seen(op, target, place.staged(op), place.backup(number, op)))
         except OSError as wrong:
             raise files.refused(wrong, target) from wrong
         if todo is not Undo.NOTHING:

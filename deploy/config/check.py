@@ -138,7 +138,7 @@ class _Checker:
 
     def execute(self, execute: Execute, selections: Sequence[_Selection | None]) -> None:
         self.text(execute.args, "args", execute.line)
-        self.say(_quoted_folders(execute.args), "args", execute.line)
+        self.say(quoted_folders(execute.args), "args", execute.line)
         command = self.read(_command, execute.command, "command", execute.line)
         if command is None or command is RelPath.BASE:
             return
@@ -199,7 +199,8 @@ def _unlikely_rules(exclude: Exclude) -> Iterator[Problem]:
             yield warning("exclude-unmatchable", f"no file on Windows is named like {quoted(pattern.text)}", hint)
 
 
-def _quoted_folders(args: str) -> Iterator[Problem]:
+def quoted_folders(args: str) -> Iterator[Problem]:
+    """A warning (quoted-folder) for each folder identifier before a quotation mark, which it would escape."""
     for found in islice(_FOLDER_BEFORE_QUOTE.finditer(args), 20):
         said = f'$({found[1]})" ends in \\", which a program reads as a quotation mark inside the argument'
         yield warning("quoted-folder", said, f'write $({found[1]})." which is the same folder')

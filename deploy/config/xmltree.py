@@ -7,12 +7,16 @@ bounded, and no message repeats the document's text, which may hold a password.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from lxml import etree
 
 from deploy.errors import ConfigError, Problem, error, quoted
+
+Node: TypeAlias = etree._Element
+"""A parsed element, for whoever has to find things in it; comments and processing instructions have no text as tag."""
 
 LARGEST = 1024 * 1024  # bytes
 MOST_TAGS = 32_768
@@ -43,7 +47,7 @@ _QUOTES = "put every value in plain quotation marks and a blank before the next 
 _CLOSE = "close every element in the reverse order of opening, as <files> ... </files> or <file ... />"
 _CHARACTER = ("a character XML does not allow", "remove it; control characters cannot be written in XML at all")
 _DECLARATION = ("a faulty XML declaration", 'begin with <?xml version="1.0" encoding="utf-8"?>')
-_NESTING = (f"something too long, or deeper than {DEEPEST} elements", "shorten it: this is no Setup.config")
+_NESTING = (f"something too long, or deeper than {DEEPEST} elements", "shorten it, and check that it is the right file")
 
 # What libxml2 reports (xmlParserErrors, libxml/xmlerror.h), in words and with a remedy.
 _SLIPS = {
@@ -85,7 +89,9 @@ _CONSEQUENCES = (5, 73, 76, 77)  # often only follow from an earlier slip
 class Element:
     """One element: name, attributes, own text (without comments and children), the 1-based line it begins on.
 
-    A name in a namespace is `{namespace}name`.
+    A name in a namespace is `{namespace}name`. Only where `read_tree` was asked for the `whole` element:
+    `inner` is the XML of its children and comments, one a line, and `namespaces` maps the prefixes that
+    count in it ("" for the default namespace).
     """
 
     name: str
@@ -93,17 +99,42 @@ class Element:
     text: str
     line: int
     children: tuple[Element, ...]
+    inner: str = ""
+    namespaces: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_tree(data: bytes) -> Element:
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A document as text, and how it is made bytes again: a codec, and the bytes before (byte order mark or none)."""
+
+    text: str
+    encoding: str
+    mark: bytes
+
+    def encoded(self, text: str) -> bytes:
+        """Another text in the same form; raises `UnicodeEncodeError` for what the encoding cannot hold."""
+        return self.mark + text.encode(self.encoding)
+
+
+def read_tree(data: bytes, *, whole: Collection[str] = ()) -> Element:
     """Read a document; encodings: what its byte order mark or its XML declaration says, else UTF-8.
 
-    Raises `ConfigError` with every problem and its line: document-too-large, document-encoding,
-    document-doctype, not-well-formed.
+    Elements with a name in `whole` keep their inner XML. Raises `ConfigError` with every problem and
+    its line: document-too-large, document-encoding, document-doctype, not-well-formed.
     """
+    text = read_text(data).text
+    return _element(parse_text(text), _start_lines(text), whole)
+
+
+def read_text(data: bytes) -> Text:
+    """The bytes of a document as text; raises `ConfigError` (document-too-large, document-encoding)."""
     if len(data) > LARGEST:
         raise ConfigError(_too_large(f"more than {LARGEST // 1024} KiB"))
-    text = _decoded(data)
+    return _decoded(data)
+
+
+def parse_text(text: str) -> Node:
+    """The root element of a document's text, hardened; raises `ConfigError` as `read_tree`."""
     if text.count("<") > MOST_TAGS:
         raise ConfigError(_too_large(f"more than {MOST_TAGS} tags"))
     _refuse_crowded_tags(text)
@@ -120,7 +151,20 @@ def read_tree(data: bytes) -> Element:
         raise ConfigError(tuple(_slips(parser, text.split("\n")))) from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise ConfigError(_doctype(1))
-    return _element(root, _start_lines(text))
+    return root
+
+
+def with_texts(inner: str, replaced: Callable[[str], str]) -> str:
+    """The inner XML of an element with every text and attribute value in it replaced; raises `ConfigError`."""
+    root = parse_text(f"<inner>{inner}</inner>")
+    for node in root.iterdescendants():
+        if isinstance(node.tag, str):
+            node.text = replaced(node.text) if node.text else node.text
+            for name, value in node.attrib.items():
+                node.set(name, replaced(str(value)))
+        if node.tail and node.getparent() is not root:
+            node.tail = replaced(node.tail)
+    return _inner(root)
 
 
 def _refuse_crowded_tags(text: str) -> None:
@@ -133,19 +177,23 @@ def _refuse_crowded_tags(text: str) -> None:
 
 
 def _too_large(measure: str) -> Problem:
-    return error("document-too-large", f"the document has {measure}", "a Setup.config is far smaller: check the file")
+    return error(
+        "document-too-large", f"the document has {measure}", "a configuration file is far smaller: check the file"
+    )
 
 
 def _doctype(line: int) -> Problem:
-    hint = "remove the <!DOCTYPE ...>: a Setup.config has none, and it could reach out to other files and servers"
+    hint = (
+        "remove the <!DOCTYPE ...>: no configuration file needs one, and it could reach out to other files and servers"
+    )
     return error("document-doctype", "the document has a DOCTYPE", hint, line=line)
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes) -> Text:
     encoding = _encoding(data)
     start = next((len(mark) for mark, _ in _BYTE_ORDER_MARKS if data.startswith(mark)), 0)
     try:
-        return data[start:].decode(encoding)
+        return Text(data[start:].decode(encoding), encoding, data[:start])
     except UnicodeDecodeError as wrong:
         before = wrong.object[: wrong.start].decode(encoding, "replace")
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
@@ -213,7 +261,7 @@ def _start_lines(text: str) -> Iterator[int]:
             yield line
 
 
-def _element(node: etree._Element, lines: Iterator[int]) -> Element:
+def _element(node: Node, lines: Iterator[int], whole: Collection[str]) -> Element:
     line = next(lines)
     if len(node.attrib) > MOST_ATTRIBUTES:
         raise ConfigError(_too_large(f"an element with more than {MOST_ATTRIBUTES} attributes").at(None, line))
@@ -221,7 +269,15 @@ def _element(node: etree._Element, lines: Iterator[int]) -> Element:
     text = [node.text or ""]
     for child in node:
         if isinstance(child.tag, str):
-            children.append(_element(child, lines))
+            children.append(_element(child, lines, whole))
         text.append(child.tail or "")
     attributes = {str(name): str(value) for name, value in node.attrib.items()}
-    return Element(str(node.tag), attributes, "".join(text), line, tuple(children))
+    element = Element(str(node.tag), attributes, "".join(text), line, tuple(children))
+    if element.name not in whole:
+        return element
+    namespaces = {prefix or "": uri for prefix, uri in node.nsmap.items()}
+    return replace(element, inner=_inner(node), namespaces=namespaces)
+
+
+def _inner(node: Node) -> str:
+    return "\n".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in node)

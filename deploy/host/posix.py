@@ -1,31 +1,40 @@
-"""Linux and other POSIX systems: no registry and no known folders, so the Windows layout is documented here."""
+"""Linux and other POSIX systems: no known folders, so the Windows layout is documented here; stand-ins for the rest."""
 
 from __future__ import annotations
 
+import errno
 import os
+import pwd
+import re
 import stat
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
 
-from deploy.config.command import split_arguments
 from deploy.config.identifiers import IDENTIFIERS, Kind
-from deploy.host.contract import MACHINE_FILE, MACHINE_VARIABLE, Candidate, Found, Place
+from deploy.host.contract import MACHINE_FILE, MACHINE_VARIABLE, Candidate, Found, Place, System
 from deploy.host.environment import proxies_in
-from deploy.host.process import output_for_programs, wait_for
+from deploy.host.fileversion import version_of
+from deploy.host.noregistry import NoRegistry
+from deploy.host.posixstart import run_program
+from deploy.host.processes import Processes
+from deploy.host.registry import Registry
+from deploy.host.services import ServiceManager
+from deploy.machine import RegistryDriver, Services, ServicesDriver
 from deploy.transport.contract import Proxies
 
 PRODUCT = "micce"
 SITE_CONFIG = Path("/etc", PRODUCT)
 SITE_STATE = Path("/var/lib", PRODUCT)
 DEFAULT_LAYOUT = "default Windows layout"
-_SIGNAL_CODES = 128
+PROFILE_VARIABLE = "USERPROFILE"
+_RELEASE = re.compile(r"\d+(?:\.\d+)*")
+_ARCHITECTURES = {"x86_64": "x64", "i386": "x86", "i486": "x86", "i586": "x86", "i686": "x86", "aarch64": "arm64"}
 
 
 class PosixHost:
-    """A computer without Windows; `environment` is read for `MICCE_MACHINE` and the proxies only."""
+    """A computer without Windows; `environment` is read for `MICCE_MACHINE`, `USERPROFILE` and the proxies only."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -50,18 +59,16 @@ class PosixHost:
         if not os.access(program, os.X_OK):
             program.chmod(0o755)
 
-    def start(self, program: Path, args: str, *, folder: Path, hidden: bool) -> int:  # noqa: ARG002
-        output = output_for_programs()
-        process = subprocess.Popen(
-            [program.absolute(), *split_arguments(args)],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-        with process:
-            code = wait_for(process)
-        return code if code >= 0 else _SIGNAL_CODES - code
+    def start(
+        self,
+        program: Path,
+        args: str,
+        *,
+        folder: Path,
+        hidden: bool,  # noqa: ARG002
+        timeout: float | None = None,
+    ) -> int:
+        return run_program(program, args, folder=folder, timeout=timeout)
 
     def readable_by_others(self, file: Path) -> bool:
         try:
@@ -77,3 +84,60 @@ class PosixHost:
 
     def proxies_from_environment(self) -> Proxies:
         return proxies_in(self._environment)
+
+    def services(self, settings: Services, state: Path) -> ServiceManager:  # noqa: ARG002
+        if settings.driver is ServicesDriver.COMMANDS:
+            from deploy.host.commands import CommandServices
+
+            return CommandServices(settings)
+        from deploy.host.systemd import SystemdServices
+
+        return SystemdServices()
+
+    def registry(self, driver: RegistryDriver, state: Path) -> Registry:
+        if driver is RegistryDriver.NONE:
+            return NoRegistry()
+        from deploy.host.filereg import FILE, FileRegistry
+
+        return FileRegistry(state / FILE)
+
+    def processes(self) -> Processes:
+        from deploy.host.posixprocesses import PosixProcesses
+
+        return PosixProcesses()
+
+    def is_elevated(self) -> bool:
+        return os.geteuid() == 0
+
+    def account(self) -> str:
+        number = os.geteuid()
+        try:
+            return pwd.getpwuid(number).pw_name
+        except KeyError:
+            return f"uid {number}"
+
+    def system(self) -> System:
+        known = os.uname()
+        release = _RELEASE.match(known.release)
+        architecture = _ARCHITECTURES.get(known.machine, known.machine)
+        return System(known.sysname.lower(), release[0] if release else "0", architecture)
+
+    def file_version(self, file: Path) -> str | None:
+        return version_of(file)
+
+    def log_folder(self) -> Path:
+        profile = Path(self._environment.get(PROFILE_VARIABLE, ""))
+        return (profile if profile.is_absolute() else _home()) / "AppData" / "Local"
+
+    def replace_at_restart(self, source: Path, target: Path | None) -> None:  # noqa: ARG002
+        raise OSError(errno.EOPNOTSUPP, "this system renames nothing at its start", str(source))
+
+    def forget_at_restart(self, source: Path) -> None:
+        """Nothing was told, so that there is nothing to take back."""
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")  # an account without a name and without $HOME

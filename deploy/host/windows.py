@@ -1,22 +1,27 @@
-"""Windows: the registry's 32-bit view, known folders, CreateProcess."""
+"""Windows: known folders, the product's registry keys, and what leads to services, registry, programs."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 import winreg
 from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.config.identifiers import NAMES
-from deploy.host.contract import MACHINE_FILE, MACHINE_VARIABLE, Candidate, Found, Place
+from deploy.host.contract import MACHINE_FILE, MACHINE_VARIABLE, Candidate, Found, Place, System
 from deploy.host.environment import proxies_in
+from deploy.host.fileversion import version_of
 from deploy.host.knownfolders import KnownFolder, is_administrator, known_folder
-from deploy.host.process import output_for_programs, wait_for
+from deploy.host.processes import Processes
+from deploy.host.registry import Registry
+from deploy.host.services import ServiceManager
+from deploy.host.winregistry import WindowsRegistry
+from deploy.machine import RegistryDriver, Services
 from deploy.transport.contract import Proxies
 
 PRODUCT = Path("Mitel", "MiCC Enterprise")
 STATE = "State"
+PROFILE_VARIABLE = "USERPROFILE"
 PARAMETERS = "SOFTWARE\\Mitel\\SeC\\Common\\Parameters"  # in the 32-bit view; regedit shows Wow6432Node
 _SHOWN_PARAMETERS = "HKLM\\SOFTWARE\\Wow6432Node\\Mitel\\SeC\\Common\\Parameters"
 _VARIABLE = re.compile(r"%([^%]*)%")
@@ -39,7 +44,7 @@ _FOLDERS = {
 
 
 class WindowsHost:
-    """A computer with Windows; `environment` is read for `MICCE_MACHINE` and the proxies only."""
+    """A computer with Windows; `environment` is read for `MICCE_MACHINE`, `USERPROFILE` and the proxies only."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -64,24 +69,10 @@ class WindowsHost:
     def make_executable(self, program: Path) -> None:
         program.stat()
 
-    def start(self, program: Path, args: str, *, folder: Path, hidden: bool) -> int:
-        window = subprocess.STARTUPINFO()
-        if hidden:
-            window.dwFlags |= subprocess.STARTF_USESHOWWINDOW
-            window.wShowWindow = subprocess.SW_HIDE
-        output = output_for_programs()
-        process = subprocess.Popen(
-            f'"{program}" {args}' if args else f'"{program}"',
-            executable=program,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            startupinfo=window,
-            creationflags=subprocess.CREATE_NO_WINDOW if hidden else 0,
-        )
-        with process:
-            return wait_for(process)
+    def start(self, program: Path, args: str, *, folder: Path, hidden: bool, timeout: float | None = None) -> int:
+        from deploy.host.winstart import run_program
+
+        return run_program(program, args, folder=folder, hidden=hidden, timeout=timeout)
 
     def readable_by_others(self, file: Path) -> bool:  # noqa: ARG002
         """Access control lists are not judged."""
@@ -99,12 +90,61 @@ class WindowsHost:
     def proxies_from_environment(self) -> Proxies:
         return proxies_in(self._environment)
 
+    def services(self, settings: Services, state: Path) -> ServiceManager:  # noqa: ARG002
+        from deploy.host.scm import WindowsServices
+
+        return WindowsServices()
+
+    def registry(self, driver: RegistryDriver, state: Path) -> Registry:  # noqa: ARG002
+        return WindowsRegistry()
+
+    def processes(self) -> Processes:
+        from deploy.host.winprocesses import WindowsProcesses
+
+        return WindowsProcesses()
+
+    def is_elevated(self) -> bool:
+        return is_administrator()
+
+    def account(self) -> str:
+        from deploy.host.winsystem import account_name
+
+        return account_name()
+
+    def system(self) -> System:
+        from deploy.host.winsystem import operating_system
+
+        return operating_system()
+
+    def file_version(self, file: Path) -> str | None:
+        return version_of(file)
+
+    def log_folder(self) -> Path:
+        profile = self._environment.get(PROFILE_VARIABLE)
+        if profile and Path(profile).is_absolute():
+            return Path(profile, "AppData", "Local")
+        return _known(KnownFolder.LOCAL_APP_DATA)
+
+    def replace_at_restart(self, source: Path, target: Path | None) -> None:
+        from deploy.host.winrestart import replace_at_restart
+
+        replace_at_restart(source, target)
+
+    def forget_at_restart(self, source: Path) -> None:
+        from deploy.host.winrestart import forget_at_restart
+
+        forget_at_restart(source)
+
 
 def _below(folder: KnownFolder) -> Path:
+    return _known(folder) / PRODUCT
+
+
+def _known(folder: KnownFolder) -> Path:
     path = known_folder(folder)
     if path is None:
         raise FileNotFoundError(f"this Windows has no folder {folder.name}")
-    return Path(path) / PRODUCT
+    return Path(path)
 
 
 def _registered() -> dict[str, Found]:

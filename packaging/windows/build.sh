@@ -34,14 +34,22 @@ make_python() {
     rm -rf "$work/cp311/Lib/site-packages" "$work/cp311/Lib/test"
     # Lets Windows code that is tested here ask for randomness: see the source.
     x86_64-w64-mingw32-gcc -O2 -shared -static -s -o "$work/cp311/bcryptprimitives.dll" "$here/bcryptprimitives.c" -ladvapi32
+    # As a site folder, so that pywin32's .pth file counts.
+    mkdir "$work/cp311/Lib/site-packages"
+    printf 'import os, site, sys; site.addsitedir(os.path.join(sys.prefix, "..", "packages"))\n' \
+        >"$work/cp311/Lib/site-packages/packages.pth"
     mv "$work/cp311" "$home/python"
     rm -rf "$work"
 }
 
 make_programs() {
+    local name
     rm -rf "$home/programs"
     mkdir "$home/programs"
-    x86_64-w64-mingw32-gcc -O2 -Wall -Werror -municode -static -s -o "$home/programs/ClientSetup.exe" "$here/clientsetup.c"
+    for name in ClientSetup LockingService RunningProgram; do
+        x86_64-w64-mingw32-gcc -O2 -Wall -Wextra -Werror -municode -static -s \
+            -o "$home/programs/$name.exe" "$here/${name,,}.c" -luser32
+    done
 }
 
 make_packages() {
@@ -56,12 +64,14 @@ make_prefix() {
         cat "$home/prefix.log"
         return 1
     fi
+    # Programs may have windows, which nobody sees.
+    wine reg add 'HKCU\Software\Wine\Drivers' /v Graphics /d null /f </dev/null 2>&1 | cat >>"$home/prefix.log"
     wineserver_of_ours -w
 }
 
 mkdir -p "$home"
 wheels=$("$python" "$here/wheels.py")
 part python "$(cat "$here/python.txt" "$here/bcryptprimitives.c" "$here/build.sh")"
-part programs "$(cat "$here/clientsetup.c")"
+part programs "$(cat "$here/clientsetup.c" "$here/lockingservice.c" "$here/runningprogram.c")"
 part packages "$wheels"
-part prefix "$("$WINE" --version 2>/dev/null | cat)"
+part prefix "$("$WINE" --version 2>/dev/null | cat; declare -f make_prefix)"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Run the Windows tests with a real Windows Python under Wine. Arguments go to pytest.
+# Run the Windows tests with a real Windows Python under Wine. Arguments go to pytest; where one of them is a path,
+# that is run and not everything.
 # What passes here shows that the Windows code runs on a Win32 API; it says nothing about NTFS,
 # access control lists, antivirus programs and UAC.
 set -euo pipefail
@@ -12,6 +13,8 @@ flock 9
 
 start=$SECONDS
 bash "$here/build.sh"
+# What is not run as a whole does not wait for the programs of PyInstaller.
+[ $# -gt 0 ] || bash "$here/build_exe.sh"
 built=$((SECONDS - start))
 [ "$built" -eq 0 ] || printf 'Windows Python made in %d s\n' "$built"
 
@@ -25,8 +28,14 @@ server=$SERVER_PID
 trap 'kill "$server" 2>/dev/null || true; wineserver_of_ours -k || true' EXIT
 read -r address <&"${SERVER[0]}"
 
-mapfile -t elsewhere < <(sed -E 's/^#.*//; s/ +#.*//; /^$/d' "$here/tests.txt")
+named=
+for argument; do
+    [ ! -e "${argument%%::*}" ] || named=yes
+done
+mapfile -t everything < <(sed -E 's/^#.*//; s/ +#.*//; /^$/d' "$here/tests.txt")
+[ -n "$named" ] || set -- tests/windows "${everything[@]}" "$@"
 
 # Wine refuses a plain file as a standard stream, so everything goes through a pipe.
-wine "$home/python/python.exe" -m pytest -m 'not deep' -p no:cacheprovider tests/windows "${elsewhere[@]}" \
-    --served-at "$address" --served-from "Z:${served//\//\\}" --programs "Z:${home//\//\\}\\programs" "$@" </dev/null 2>&1 | cat
+wine "$home/python/python.exe" -m pytest -m 'not deep' -p no:cacheprovider "$@" \
+    --served-at "$address" --served-from "Z:${served//\//\\}" --programs "Z:${home//\//\\}\\programs" \
+    --executables "Z:${home//\//\\}\\executables\\micce" </dev/null 2>&1 | cat

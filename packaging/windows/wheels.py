@@ -38,6 +38,7 @@ NOT_NEEDED = frozenset(
         "pyftpdlib",
         "pytest-xdist",
         "ruff",
+        "types-pywin32",
     }
 )
 

@@ -13,6 +13,7 @@ DIRECTION = {
 # "*" is every file of the room.
 PURE = {
     "deploy": (
+        "catalog",
         "errors",
         "digest",
         "events",
@@ -21,6 +22,7 @@ PURE = {
         "jsonlines",
         "machine",
         "messages",
+        "peversion",
         "plan",
         "rate",
         "relpath",
@@ -28,8 +30,9 @@ PURE = {
         "toml_section",
         "wildcard",
     ),
-    "deploy.change": ("records", "steps"),
+    "deploy.change": ("lines", "model", "ops", "records", "registry_ops", "service_ops", "steps"),
     "deploy.config": ("*",),
+    "deploy.host": ("dependents", "noregistry", "pendingrenames", "registry", "registrytree", "services"),
     "deploy.transport": (
         "contract",
         "ftp_listing",
@@ -38,6 +41,50 @@ PURE = {
         "location",
         "pace",
         "validity",
+    ),
+    "hotfix": (
+        "applicability",
+        "batch",
+        "events",
+        "fill_in",
+        "foreseen",
+        "installed",
+        "jsonvalues",
+        "known",
+        "layers",
+        "layout",
+        "manifest",
+        "manifest_actions",
+        "manifest_check",
+        "manifest_expand",
+        "manifest_reader",
+        "manifest_system",
+        "model",
+        "paths",
+        "placements",
+        "places",
+        "plan",
+        "plan_commands",
+        "plan_edits",
+        "plan_files",
+        "plan_programs",
+        "plan_registry",
+        "plan_roots",
+        "planned",
+        "questions",
+        "recording",
+        "registry_data",
+        "removal",
+        "selection",
+        "slash",
+        "softening",
+        "versions",
+        "wishes",
+        "xmledit",
+        "xmlparts",
+        "xmlspans",
+        "xpath",
+        "xpath_find",
     ),
 }
 PURE_LIBRARIES = frozenset({"lxml"})
@@ -73,6 +120,20 @@ EFFECTS = frozenset(
     }
 )
 
+# The modules of pywin32 that are used.
+PYWIN32 = (
+    "pywintypes",
+    "win32api",
+    "win32con",
+    "win32event",
+    "win32file",
+    "win32gui",
+    "win32job",
+    "win32process",
+    "win32security",
+    "win32service",
+    "winerror",
+)
 # A library or a capability and the modules that may touch it (a package's name covers all in it).
 ONLY_IN = {
     "lxml": ("deploy.config.xmltree", "deploy.transport.listing"),
@@ -81,16 +142,28 @@ ONLY_IN = {
     "smbclient": ("deploy.transport.smb",),
     "smbprotocol": ("deploy.transport.smb",),
     "truststore": ("deploy.transport.connect", "deploy.transport.ftp_session"),
-    "typer": ("deploy.cli",),
+    "tkinter": ("hotfix.window",),
+    "typer": ("deploy.cli", "hotfix.cli", "hotfix.deploy_cli", "hotfix.repository_cli"),
     "click": (),
-    "rich": ("deploy.progress",),
+    "rich": ("deploy.progress", "hotfix.progress"),
     "ctypes": ("deploy.atomic", "deploy.host"),
-    "winreg": ("deploy.host.windows",),
+    "winreg": ("deploy.host",),
+    **dict.fromkeys(PYWIN32, ("deploy.host",)),
     "subprocess": ("deploy.host", "deploy.pool"),
     "multiprocessing": (),
 }
 PLATFORM_TESTS = ("deploy.host.current",)
-PRINTING = ("deploy.cli", "deploy.progress", "deploy.rendering")
+PRINTING = (
+    "deploy.cli",
+    "deploy.hotfixes_rendering",
+    "deploy.progress",
+    "deploy.rendering",
+    "hotfix.cli",
+    "hotfix.installer",
+    "hotfix.progress",
+    "hotfix.rendering",
+    "hotfix.terminal",
+)
 
 
 def is_pure(module: str) -> bool:

@@ -11,13 +11,14 @@ import pytest
 import typer
 from typer.exceptions import TyperException
 
-from deploy.cli import app
 from deploy.config.document import parse as parse_setup_config
 from deploy.machine import parse_machine
+from hotfix.deploy_cli import program
+from hotfix.manifest import parse_manifest
 from tests.architecture.documents import Block, Document, command_lines, documents
 from tests.architecture.source import ROOT, python_files
 
-COMMANDS = typer.main.get_command(app)
+COMMANDS = typer.main.get_command(program())
 SHELLS = ("", "sh", "console", "bash", "bat", "powershell", "text")
 
 
@@ -38,10 +39,14 @@ def mistakes(words: list[str]) -> str | None:
         name, *rest = words
         if name.startswith("-"):
             return None
-        command = COMMANDS.get_command(context, name)  # type: ignore[attr-defined]
-        if command is None:
-            return f"no command {name}"
-        command.make_context(name, rest, parent=context)
+        command = COMMANDS
+        while hasattr(command, "list_commands"):
+            command = command.get_command(context, name)
+            if command is None:
+                return f"no command {name}"
+            context = command.make_context(name, rest, parent=context)
+            if hasattr(command, "list_commands"):
+                name, *rest = rest
     except TyperException as wrong:
         return str(wrong) or type(wrong).__name__
     except typer.Exit:
@@ -53,8 +58,17 @@ def options(command: str | None = None) -> set[str]:
     """Every option of a command, or of the program itself."""
     context = COMMANDS.make_context("micce-deploy", [command] if command else ["--help"], resilient_parsing=True)
     found = COMMANDS.get_command(context, command) if command else COMMANDS  # type: ignore[attr-defined]
+    below = (
+        [found.get_command(context, name) for name in found.list_commands(context)]
+        if found is not COMMANDS and hasattr(found, "list_commands")
+        else []
+    )
     return {
-        name for parameter in found.params for name in (*parameter.opts, *parameter.secondary_opts) if name[:1] == "-"
+        name
+        for one in (found, *below)
+        for parameter in one.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+        if name[:1] == "-"
     }
 
 
@@ -76,11 +90,17 @@ def test_every_command_shown_is_one_the_program_takes() -> None:
 
 def test_every_example_of_the_help_is_one_the_program_takes() -> None:
     context = COMMANDS.make_context("micce-deploy", ["--help"], resilient_parsing=True)
-    for name in command_names():
-        command = COMMANDS.get_command(context, name)  # type: ignore[attr-defined]
-        example = re.search(r"micce-deploy .*", command.epilog or "")
-        if example is not None:
-            assert mistakes(arguments(example.group(), "sh")) is None, example.group()
+    found = [COMMANDS.get_command(context, name) for name in command_names()]  # type: ignore[attr-defined]
+    found += [
+        one.get_command(context, name)
+        for one in found
+        if hasattr(one, "list_commands")
+        for name in one.list_commands(context)
+    ]
+    examples = [re.search(r"micce-deploy .*", command.epilog or "") for command in found]
+    assert len(list(filter(None, examples))) > 8
+    for example in filter(None, examples):
+        assert mistakes(arguments(example.group(), "sh")) is None, example.group()
 
 
 def test_every_option_mentioned_exists() -> None:
@@ -137,6 +157,15 @@ def test_every_setup_config_shown_is_valid() -> None:
         assert parsed.problems == ()
 
 
+def test_every_hotfix_shown_is_valid() -> None:
+    shown = [block for document in documents() for block in document.blocks() if "<hotfix id" in block.text]
+    assert shown
+    for block in shown:
+        parsed = parse_manifest(block.text.encode(), f"{block.file}:{block.line}")
+        assert parsed.problems == ()
+        assert parsed.manifest is not None
+
+
 def test_every_machine_toml_shown_is_valid() -> None:
     shown = [block for document in documents() for block in document.blocks() if block.language == "toml"]
     assert shown
@@ -146,9 +175,12 @@ def test_every_machine_toml_shown_is_valid() -> None:
 
 
 def test_every_name_of_the_json_is_in_the_reference() -> None:
-    tree = ast.parse((ROOT / "deploy" / "rendering.py").read_text("utf-8"))
+    trees = [
+        ast.parse((ROOT / "deploy" / f"{name}.py").read_text("utf-8")) for name in ("rendering", "hotfixes_rendering")
+    ]
     keys = {
         key.value
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Dict)
         for key in node.keys
@@ -188,6 +220,10 @@ def test_every_page_the_source_points_at_exists() -> None:
         "micce-deploy install x --to y --jobs 0",
         "micce-deploy install x --to y --nonsense",
         "micce-deploy check",
+        "micce-deploy hotfixes",
+        "micce-deploy hotfixes lst",
+        "micce-deploy hotfixes show",
+        "micce-deploy hotfixes show X --nonsense",
     ],
 )
 def test_a_wrong_command_line_is_noticed(line: str) -> None:

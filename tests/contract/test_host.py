@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from deploy.config.identifiers import NAMES, Identifiers
 from deploy.host.contract import Found, Host
 from deploy.host.current import current
 from deploy.host.fake import FakeHost, Started
+from tests.programs import Program
 
 pytestmark = [pytest.mark.windows] if os.name == "nt" else []
 
@@ -46,8 +49,39 @@ class Bench:
         return json.loads(self.note.read_text(encoding="utf-8"))
 
 
+# Notes its own process and that of its child, and then neither ends.
+SLOW = """
+import json, os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], stdin=subprocess.DEVNULL)
+with open(sys.argv[1] + ".new", "w", encoding="utf-8") as note:
+    json.dump([os.getpid(), child.pid], note)
+os.replace(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(1000)
+"""
+SECONDS = 5.0
+
+
+def _until_ended(pid: int) -> None:
+    ends = time.monotonic() + 60
+    while _runs(pid):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    if os.name == "nt":
+        from deploy.host.snapshot import process_names
+
+        return pid in process_names()
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in "ZX"
+
+
 def _simulated(started: Started) -> int:
-    """What PROGRAM does, for the fake."""
+    """What PROGRAM and SLOW do, for the fake."""
+    if started.timeout == SECONDS:
+        Path(split_arguments(started.args)[1]).write_text("[]", encoding="utf-8")
+        raise TimeoutError(f"{started.program} did not end within {started.timeout:g} seconds")
     _, note, code, *rest = split_arguments(started.args)
     Path(note).write_text(json.dumps({"args": rest, "folder": str(started.folder), "input": ""}), encoding="utf-8")
     return int(code)
@@ -106,6 +140,21 @@ def test_a_hidden_program_runs_just_the_same(bench: Bench, tmp_path: Path) -> No
     assert bench.noted()["args"] == ["/Q"]
 
 
+def test_a_program_that_takes_too_long_is_ended_with_what_it_started(bench: Bench, tmp_path: Path) -> None:
+    bench.script.write_text(SLOW, encoding="utf-8")
+    with pytest.raises(TimeoutError):
+        bench.host.start(bench.program, bench.args(0), folder=tmp_path, hidden=True, timeout=SECONDS)
+    for pid in bench.noted():
+        _until_ended(pid)
+
+
+def test_a_time_limit_that_is_kept_changes_nothing(bench: Bench, tmp_path: Path) -> None:
+    args = bench.args(7, '"two words"')
+    assert bench.host.start(bench.program, args, folder=tmp_path, hidden=False, timeout=600) == 7
+    assert bench.noted()["args"] == ["two words"]
+    assert bench.noted()["input"] == ""
+
+
 def test_what_cannot_be_started_is_an_oserror(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         bench.host.start(tmp_path / "missing.exe", "", folder=tmp_path, hidden=False)
@@ -162,6 +211,36 @@ def test_output_goes_to_standard_error_so_that_results_stay_readable(
     out, err = capfd.readouterr()
     assert out == ""
     assert err.split() == ["to", "out", "to", "err"]
+
+
+def test_it_says_what_it_is_and_who_works_on_it(bench: Bench) -> None:
+    system = bench.host.system()
+    assert system.name
+    assert system.name == system.name.lower()
+    assert re.fullmatch(r"\d+(\.\d+)*", system.version)
+    assert system.architecture
+    assert bench.host.account()
+    assert isinstance(bench.host.is_elevated(), bool)
+
+
+def test_the_folder_of_logs_is_an_absolute_path(bench: Bench) -> None:
+    assert bench.host.log_folder().is_absolute()
+    assert bench.host.log_folder().parts[-2:] == ("AppData", "Local")
+
+
+def test_the_version_of_a_program_is_read_from_its_bytes(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "Router.exe").write_bytes(Program((9, 6, 1, 413)).built())
+    (tmp_path / "readme.txt").write_bytes(b"9.6.1.413")
+    assert bench.host.file_version(tmp_path / "Router.exe") == "9.6.1.413"
+    assert bench.host.file_version(tmp_path / "readme.txt") is None
+    with pytest.raises(FileNotFoundError):
+        bench.host.file_version(tmp_path / "missing.exe")
+
+
+def test_what_is_not_there_is_not_renamed_at_the_next_start(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        bench.host.replace_at_restart(tmp_path / "missing", tmp_path / "target")
+    bench.host.forget_at_restart(tmp_path / "missing")
 
 
 def test_opening_unc_paths_is_what_windows_does() -> None:

@@ -42,7 +42,7 @@ class Countdown:
 def main() -> None:
     """See the module."""
     count_file, last, folders = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(os.pathsep)
-    from deploy.cli import main as command
+    from hotfix.deploy_cli import main as command
 
     countdown = Countdown(last, folders)
     sys.argv = ["micce-deploy", *sys.argv[4:]]

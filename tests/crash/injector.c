@@ -32,7 +32,7 @@ enum mode { COUNT, KILL, TORN, FAIL, FAIL_ON, POWER, POWER_DATA };
 
 static int ready, active, log_fd = -1, fault;
 static enum mode mode;
-static unsigned long strike_at;
+static unsigned long strike_at, then_kill_at;
 static unsigned long own_counter;
 static volatile unsigned long *counter = &own_counter;
 static char prefix[LONG_PATH];
@@ -55,9 +55,15 @@ void injector_arm(const char *below, unsigned long call, const char *name, int d
     own_counter = 0;
     counter = &own_counter;
     strike_at = call;
+    then_kill_at = 0;
     log_fd = descriptor;
     set_mode(name);
     ready = active = 1;
+}
+
+/* After the call that fails, die before a later one. */
+void injector_then_kill(unsigned long call) {
+    then_kill_at = call;
 }
 
 /* How many calls there were, and no more counting. */
@@ -133,7 +139,12 @@ static int struck(const char *name, const char *path) {
     if (!strike_at || (mode == FAIL_ON ? number < strike_at : number != strike_at)) return 0;
     if (mode == KILL) die();
     if (mode == POWER || mode == POWER_DATA) lose_power();
-    return mode == TORN ? -1 : fault;
+    if (mode == TORN) return -1;
+    if (then_kill_at) {
+        strike_at = then_kill_at;
+        mode = KILL;
+    }
+    return fault;
 }
 
 #define REAL(function)                              \

@@ -5,8 +5,6 @@ After the next recovery the installation is wholly old or wholly new, and nothin
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,8 @@ import pytest
 from deploy.change.work import WORK
 from tests.crash.change_faults import SIGKILL, Driver, started
 from tests.crash.changes import Scene
+from tests.crash.replicas import replicate
+from tests.crash.tally import Tally
 
 KILLS = ("kill", "torn")
 REFUSALS = ("enospc", "eio", "eacces")
@@ -146,7 +146,8 @@ def test_nothing_is_called_undone_before_it_is_durable(driver: Driver, scene: Sc
     flushed = {path for name, path in calls[undone:noted] if name == "fsync"}
     assert flushed >= {".", "lib", ".staging"}
     assert calls[noted + 1] == ("fsync", journal)
-    removed = [n for n, (name, path) in enumerate(calls) if name in ("unlink", "rmdir") and path.startswith(WORK)][1:]
+    gone = [n for n, (name, path) in enumerate(calls) if name in ("unlink", "rmdir") and path.startswith(WORK)]
+    removed = [n for n in gone if calls[n][1] != ballast]
     assert noted < min(removed)
     assert calls[removed[-2]] == ("unlink", journal)
 
@@ -231,22 +232,6 @@ def bring_back(scene: Scene) -> None:
     replicate(Path(f"{scene.base}.kept"), scene.base)
 
 
-def replicate(source: Path, target: Path) -> None:
-    """Copy a tree; files that are one in the source are one in the copy."""
-    shutil.rmtree(target, ignore_errors=True)
-    known: dict[int, str] = {}
-    for here, _, names in os.walk(source):
-        there = os.path.join(target, os.path.relpath(here, source))
-        os.makedirs(there, exist_ok=True)
-        for name in names:
-            old, new = os.path.join(here, name), os.path.join(there, name)
-            number = os.stat(old).st_ino
-            if number in known:
-                os.link(known[number], new)
-            else:
-                known[number] = shutil.copy2(old, new)
-
-
 def test_a_commit_that_may_be_on_disk_is_taken_back_before_anything_is_undone(driver: Driver, scene: Scene) -> None:
     scene.set_up()
     driver.act(scene, "apply")
@@ -281,9 +266,10 @@ def test_a_recovery_that_fails_three_times_needs_attention_and_keeps_everything(
 @pytest.mark.parametrize("extra", [0, MANY])
 @pytest.mark.parametrize("mode", MODES)
 def test_after_a_fault_at_any_call_the_tree_is_whole(
-    driver: Driver, scene: Scene, mode: str, extra: int, options: str
+    driver: Driver, scene: Scene, tally: Tally, mode: str, extra: int, options: str
 ) -> None:
     states = every(driver, Scene(scene.base, extra), mode, 1, 1, options)
+    tally.add("install", mode, states)
     assert len(states) > 50
     assert "old" in states
     if mode not in LASTING:
@@ -295,13 +281,14 @@ def test_after_a_fault_at_any_call_the_tree_is_whole(
 @pytest.mark.parametrize("options", ["", "copies"])
 @pytest.mark.parametrize("mode", MODES)
 def test_after_any_second_fault_in_the_recovery_the_tree_is_whole(
-    driver: Driver, scene: Scene, mode: str, options: str
+    driver: Driver, scene: Scene, tally: Tally, mode: str, options: str
 ) -> None:
     call = 1
     total = 0
     while True:
         states = twice(driver, scene, mode, options, call, 1, 1, options)
         assert len(set(states)) <= 1
+        tally.add("install, recovery", mode, states)
         total += len(states)
         if not states and total:
             return

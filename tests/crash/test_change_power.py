@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.servers.process import program, unavailable
 
 MODES = ("power", "power-data")
 SIZE = 32 << 20
+SECONDS = 120.0
 MANY = 20
 
 
@@ -38,7 +40,15 @@ class Volume:
             unavailable(f"a file system cannot be mounted here: {done.stderr.strip()}")
 
     def unmount(self) -> None:
+        """Unmount it, and wait until nothing holds it: whoever started a mount namespace meanwhile has a copy of it.
+
+        Mounted again before that, it would still be the file system that was shut down.
+        """
         subprocess.run(["umount", self.mounted], check=True)
+        until = time.monotonic() + SECONDS
+        while subprocess.run(["losetup", "-j", self.image], capture_output=True, check=True).stdout:
+            assert time.monotonic() < until, f"something holds {self.image} mounted"
+            time.sleep(0.02)
 
     def turn_on_again(self) -> None:
         """What happens after the power comes back."""

@@ -175,3 +175,12 @@ def test_a_file_system_may_not_know_how_to_flush_a_folder(
     else:
         with pytest.raises(OSError, match=os.strerror(code)):
             fsync_folder(tmp_path)
+
+
+def test_what_a_kill_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    names = [".a.json.0123456789abcdef.tmp", ".b.json.0123456789abcdef.tmp", "a.json", ".a.json.keep"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    atomic.sweep(tmp_path / "a.json")
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(names[1:])
+    atomic.sweep(tmp_path / "missing" / "a.json")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from deploy import __version__
 from deploy.config.identifiers import NAMES
-from deploy.doctor import IdentifierFinding, LookedAt, ProxyFinding, diagnose
-from deploy.host.contract import Candidate, Found, Place
+from deploy.doctor import AccountFinding, DriverFinding, IdentifierFinding, LookedAt, ProxyFinding, diagnose
+from deploy.host.contract import Candidate, Found, Place, System
 from deploy.host.fake import FakeHost
+from deploy.host.filereg import FileRegistry
 from deploy.machine import Role
 from deploy.transport.contract import Proxies
 
@@ -108,3 +111,53 @@ def test_a_state_folder_that_cannot_be_written_is_a_warning(tmp_path: Path) -> N
     assert not found.state.writable
     assert found.healthy
     assert [(one.code, one.file) for one in found.problems] == [("state-not-writable", str(host.state))]
+
+
+def test_what_drives_services_and_registry_is_told_and_whether_it_answers(tmp_path: Path) -> None:
+    host = _host(tmp_path, None)
+    host.operating_system = System("linux", "6.1", "x64")
+    found = diagnose(host)
+    assert (found.services, found.registry) == (DriverFinding("systemd", True), DriverFinding("file", True))
+    host.manager.available = False
+    assert diagnose(host).services == DriverFinding("systemd", False)
+    assert diagnose(host).healthy
+    host.operating_system = System("windows", "10.0", "x64")
+    found = diagnose(host)
+    assert found.services == DriverFinding("service control manager", False)
+    assert found.registry == DriverFinding("registry of Windows", True)
+    assert host.manager.calls == []
+
+
+def test_drivers_are_those_of_the_file(tmp_path: Path) -> None:
+    text = """
+[services]
+driver = "commands"
+status = ["svc", "status", "{name}"]
+start = ["svc", "start", "{name}"]
+stop = ["svc", "stop", "{name}"]
+[registry]
+driver = "none"
+"""
+    host = _host(tmp_path, text)
+    host.operating_system = System("linux", "6.1", "x64")
+    found = diagnose(host)
+    assert found.services == DriverFinding("commands", True)
+    assert found.registry == DriverFinding("none", False)
+    assert found.problems == ()
+
+
+def test_a_registry_that_does_not_work_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = _host(tmp_path, None)
+    (tmp_path / "registry.json").write_bytes(b"damaged")
+    monkeypatch.setattr(FakeHost, "registry", lambda *_: FileRegistry(tmp_path / "registry.json"))
+    found = diagnose(host)
+    assert found.healthy
+    assert not found.registry.answers
+    assert [(one.code, one.is_error) for one in found.problems] == [("registry-failed", False)]
+
+
+def test_the_account_is_told_and_what_it_may_do(tmp_path: Path) -> None:
+    host = _host(tmp_path, None)
+    assert diagnose(host).account == AccountFinding("tester", True)
+    host.user, host.elevated = "ACME\\anna", False
+    assert diagnose(host).account == AccountFinding("ACME\\anna", False)

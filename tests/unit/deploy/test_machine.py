@@ -172,6 +172,8 @@ def test_wrong_types_are_errors_that_name_both_types(text: str, line: int, words
         ('[services]\ndriver = "sysv"', "bad-setting", 2, "services.driver is 'sysv'"),
         ('[services]\nstart = ["svc", "start"]', "bad-setting", 2, "where the service's name goes"),
         ("[services]\nstop = []", "bad-setting", 2, "names no program"),
+        ('[services]\nstart_type = ["svc", "{name}"]', "bad-setting", 2, "where the start type goes"),
+        ('[services]\nstart_type = ["svc", "{start_type}"]', "bad-setting", 2, "where the service's name goes"),
         ("[registry]\ndriver = 'hive'", "bad-setting", 2, "registry.driver is 'hive'"),
         ("[[smb]]\nusername = 'u'", "bad-setting", 1, "without a host"),
         ("[[smb]]\nhost = 'h'\nport = 65536", "bad-setting", 3, "smb.port is 65536"),
@@ -195,6 +197,18 @@ def test_the_driver_commands_needs_all_three() -> None:
         "the driver commands needs stop",
     ]
     assert {one.line for one in parsed(text).problems} == {1}
+
+
+def test_the_command_for_start_types_may_be_left_out() -> None:
+    text = (
+        '[services]\ndriver = "commands"\nstatus = ["a", "{name}"]\nstart = ["b", "{name}"]\nstop = ["c", "{name}"]\n'
+    )
+    machine = parsed(text).machine
+    assert machine is not None
+    assert machine.services.start_type == ()
+    machine = parsed(text + 'start_type = ["d", "{name}={start_type}"]\n').machine
+    assert machine is not None
+    assert machine.services.start_type == ("d", "{name}={start_type}")
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from deploy.change.journal import Journal, read
-from deploy.change.records import Backed, Begin, Commit, Failed, Phase, encoded
+from deploy.change.lines import encoded
+from deploy.change.records import Backed, Begin, Commit, Failed, Phase, Stopping
+from deploy.change.service_ops import ServiceOp
 from deploy.errors import TargetError
 
 LINES = [encoded(record) for record in (Begin(()), Backed(), Failed("x"))]
@@ -64,7 +66,7 @@ def test_an_append_that_failed_leaves_nothing_for_the_next_to_trip_over(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", no_fsync)
         with pytest.raises(OSError, match="bad disk"):
-            journal.append(Failed("x" * 500))
+            journal.append(Stopping((ServiceOp("x" * 500, True, None, True, True, 1),)))
     assert len(path.read_bytes()) > 500
     journal.append(Backed())
     mark = journal.end

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from deploy.change.journal import Journal
-from deploy.change.records import Begin, Commit, Failed, Phase, encoded
+from deploy.change.lines import encoded
+from deploy.change.model import Command, CommandLine, Moment
+from deploy.change.records import Begin, Commit, Failed, Phase
 from deploy.change.recovery import Outcome, recover, unfinished
 from deploy.change.steps import Delete
+from deploy.change.transaction import apply
 from deploy.change.work import WORK
 from deploy.errors import TargetError
 from deploy.relpath import RelPath
@@ -172,3 +175,38 @@ def test_a_link_in_place_of_the_work_folder_is_not_followed(base: Base, tmp_path
     (base.folder / WORK).symlink_to(tmp_path / "other")
     assert told(base).code == "in-the-way"
     assert (tmp_path / "other" / "precious").exists()
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        Begin((), ("/etc",)),
+        Begin((), commands=(Command("x", CommandLine("/bin/sh", "", "/", True, 1), Moment.BEFORE, idempotent=True),)),
+    ],
+)
+def test_a_journal_in_an_installation_cannot_reach_beyond_it(base: Base, begin: Begin) -> None:
+    work = base.folder / WORK
+    work.mkdir()
+    (work / "journal").write_bytes(encoded(begin))
+    assert told(base).code == "journal-damaged"
+
+
+def test_what_could_not_be_cleaned_up_is_not_told_as_undone_again(
+    broken: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", busy)
+        first = recover(broken.folder)
+        assert (first.outcome, first.earlier) == (Outcome.ROLLED_BACK, False)
+        assert [one.code for one in first.warnings] == ["staging-left"]
+        with pytest.raises(TargetError) as caught:
+            apply(broken.folder, [broken.put("a")])
+        assert caught.value.code == "staging-left"
+    again = unfinished(broken.folder)
+    assert again is not None
+    assert again.phase is Phase.ROLLED_BACK
+    assert apply(broken.folder, [broken.put("a")]) == ()
+    assert broken.tree()["a"] == b"new"

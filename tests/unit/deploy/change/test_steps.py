@@ -4,21 +4,8 @@ from itertools import product
 
 import pytest
 
-from deploy.change.steps import (
-    Before,
-    Create,
-    Delete,
-    Kind,
-    MakeFolder,
-    Op,
-    Replace,
-    Seen,
-    Step,
-    Undo,
-    ordered,
-    undo_of,
-    with_folders,
-)
+from deploy.change.ops import Before, Kind, Op, Seen, Undo, undo_of
+from deploy.change.steps import Create, Delete, MakeFolder, Replace, Step, ordered, with_folders
 from deploy.digest import sha256_of_bytes
 from deploy.relpath import RelPath
 

@@ -8,7 +8,16 @@ import re
 import pytest
 
 from deploy.config import xmltree
-from deploy.config.xmltree import LARGEST, MOST_ATTRIBUTES, MOST_SLIPS, MOST_TAGS, Element, read_tree
+from deploy.config.xmltree import (
+    LARGEST,
+    MOST_ATTRIBUTES,
+    MOST_SLIPS,
+    MOST_TAGS,
+    Element,
+    read_text,
+    read_tree,
+    with_texts,
+)
 from deploy.errors import ConfigError, Problem
 
 
@@ -155,3 +164,29 @@ def test_no_message_repeats_the_document(data: bytes) -> None:
         read_tree(data)
     assert "canary" not in str(raised.value)
     assert raised.value.__cause__ is None or "canary" not in str(raised.value.__cause__)
+
+
+def test_an_element_that_is_wanted_whole_keeps_what_is_in_it() -> None:
+    text = '<a xmlns:p="urn:p"><add xmlns="urn:d"> <b c="&lt;"/><!-- d --><p:e>f</p:e></add><set><b/></set></a>'
+    add, other = read_tree(text.encode(), whole={"{urn:d}add"}).children
+    assert (
+        add.inner
+        == '<b xmlns="urn:d" xmlns:p="urn:p" c="&lt;"/>\n<!-- d -->\n<p:e xmlns:p="urn:p" xmlns="urn:d">f</p:e>'
+    )
+    assert add.namespaces == {"": "urn:d", "p": "urn:p"}
+    assert (other.inner, other.namespaces) == ("", {})
+
+
+def test_texts_and_values_are_replaced_and_comments_are_not() -> None:
+    found = with_texts('<a b="x"><!-- x -->x<c/>x</a>\n<d>x</d>', lambda text: text.replace("x", "<&>"))
+    assert found == '<a b="&lt;&amp;&gt;"><!-- x -->&lt;&amp;&gt;<c/>&lt;&amp;&gt;</a>\n<d>&lt;&amp;&gt;</d>'
+    with pytest.raises(ConfigError):
+        with_texts("<a>", str)
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+def test_a_text_is_made_bytes_as_it_was(mark: bytes) -> None:
+    encoding = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(mark, "utf-8")
+    data = mark + "<a>\u00e9\r\n</a>".encode(encoding)
+    found = read_text(data)
+    assert found.encoded(found.text) == data

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.host.contract import Place
+from deploy.errors import TargetError
+from deploy.host.commands import CommandServices
+from deploy.host.contract import Place, System
 from deploy.host.posix import PosixHost
+from deploy.host.registry import Hive, RegistryKey, RegistryValue, ValueType
+from deploy.host.systemd import SystemdServices
+from deploy.machine import RegistryDriver, Services, ServicesDriver
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has its own")
 
@@ -84,3 +89,79 @@ def test_files_that_others_may_read_are_known(tmp_path: Path, mode: int, exposed
     file = _script(tmp_path / "machine.toml", "", mode)
     assert PosixHost({}).readable_by_others(file) is exposed
     assert PosixHost({}).readable_by_others(tmp_path / "missing") is False
+
+
+def test_services_are_driven_as_machine_toml_says(tmp_path: Path) -> None:
+    host = PosixHost({})
+    assert isinstance(host.services(Services(), tmp_path), SystemdServices)
+    commands = Services(ServicesDriver.COMMANDS, ("/svc", "{name}"), ("/svc", "{name}"), ("/svc", "{name}"))
+    assert isinstance(host.services(commands, tmp_path), CommandServices)
+
+
+def test_a_file_below_the_state_folder_stands_in_for_the_registry_or_nothing(tmp_path: Path) -> None:
+    key = RegistryKey(Hive.HKLM, "SOFTWARE\\Mitel")
+    PosixHost({}).registry(RegistryDriver.FILE, tmp_path).make_key(key)
+    assert (tmp_path / "registry.json").is_file()
+    nothing = PosixHost({}).registry(RegistryDriver.NONE, tmp_path)
+    value = RegistryValue(ValueType.DWORD, 1)
+    for ask in (
+        lambda: nothing.value(key, "x"),
+        lambda: nothing.has_key(key),
+        lambda: nothing.subkeys(key),
+        lambda: nothing.value_names(key),
+        lambda: nothing.set_value(key, "x", value),
+        lambda: nothing.delete_value(key, "x"),
+        lambda: nothing.make_key(key),
+        lambda: nothing.delete_key(key),
+    ):
+        with pytest.raises(TargetError) as caught:
+            ask()
+        assert caught.value.code == "registry-unavailable"
+        assert 'driver = "file"' in str(caught.value)
+
+
+def test_root_is_elevated_and_every_account_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert (PosixHost({}).is_elevated(), PosixHost({}).account()) == (True, "root")
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
+    assert (PosixHost({}).is_elevated(), PosixHost({}).account()) == (False, "uid 4000000000")
+
+
+@pytest.mark.parametrize(
+    ("release", "machine", "version", "architecture"),
+    [
+        ("6.1.0-13-amd64", "x86_64", "6.1.0", "x64"),
+        ("5.15.90.1-microsoft-standard-WSL2", "aarch64", "5.15.90.1", "arm64"),
+        ("6.6", "i686", "6.6", "x86"),
+        ("odd", "riscv64", "0", "riscv64"),
+    ],
+)
+def test_the_system_is_told_as_windows_would_tell_it(
+    monkeypatch: pytest.MonkeyPatch, release: str, machine: str, version: str, architecture: str
+) -> None:
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "node", release, "#1", machine)))
+    assert PosixHost({}).system() == System("linux", version, architecture)
+
+
+def test_logs_lie_below_the_profile_else_below_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    below = Path("AppData", "Local")
+    assert PosixHost({"USERPROFILE": str(tmp_path / "profile")}).log_folder() == tmp_path / "profile" / below
+    for useless in ({}, {"USERPROFILE": ""}, {"USERPROFILE": "C:\\Users\\x"}):
+        assert PosixHost(useless).log_folder() == tmp_path / "home" / below
+
+
+def test_nothing_is_renamed_at_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "new").touch()
+    with pytest.raises(OSError, match="renames nothing"):
+        PosixHost({}).replace_at_restart(tmp_path / "new", tmp_path / "old")
+    PosixHost({}).forget_at_restart(tmp_path / "new")
+    assert (tmp_path / "new").exists()
+
+
+def test_an_account_without_a_home_still_has_a_folder_of_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    assert PosixHost({}).log_folder() == Path("/AppData/Local")

@@ -1,0 +1,1 @@
+"""The installer's window on a display of its own."""
