@@ -141,8 +141,11 @@ def _written(file: FileIO, target: str, needed: int, count: Count) -> Copied:
 
 
 def _give_away(path: str, owner: tuple[int, int]) -> None:
+    give = getattr(os, "chown", None)
+    if give is None:
+        return
     try:
-        os.chown(path, *owner)
+        give(path, *owner)
     except PermissionError:
         return  # Only the administrator may; the file then belongs to this account.
 

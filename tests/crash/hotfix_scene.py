@@ -64,11 +64,12 @@ touch "$here/run/$1.ready"
 exec sleep 100000
 """
 CONVERT = """#!/bin/sh
-# convert.sh do|undo: changes a file of its own; waits for its turn where somebody keeps one.
+# convert.sh do|undo: changes a file of its own. It waits while there is a file "hold", and undoes nothing while
+# there is a file "refuse".
 while [ -e APART/hold ]; do sleep 0.01; done
 case $1 in
 do) echo done >APART/converted ;;
-undo) rm -f APART/converted ;;
+undo) [ ! -e APART/refuse ] && rm -f APART/converted ;;
 esac
 """
 CONFIG = r"""<?xml version="1.0" encoding="utf-8"?>

@@ -5,12 +5,13 @@ Services are real processes, driven as machine.toml says.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from tests.crash.change_faults import SIGKILL
-from tests.crash.hotfix_scene import HOTFIX, HotfixScene
+from tests.crash.hotfix_scene import HOTFIX, SERVICES, HotfixScene
 from tests.crash.injector import KILLS, Injector, build
 from tests.crash.tally import Tally
 
@@ -90,6 +91,32 @@ def test_killed_at_some_calls_the_next_run_is_whole(scene: HotfixScene, injector
 def test_refused_at_some_calls_the_exit_code_is_true(scene: HotfixScene, injector: Injector) -> None:
     calls = counted(scene, injector)
     assert struck(scene, injector, "enospc", calls // 2, recover=False)
+
+
+def test_after_three_recoveries_that_failed_a_person_is_asked(scene: HotfixScene, injector: Injector) -> None:
+    counted(scene, injector)
+    made = [line.split(" ", 2)[1:] for line in injector.log.read_text().splitlines()]
+    commit = max(n for n, (name, path) in enumerate(made, start=1) if name == "write" and path.endswith("/journal"))
+    scene.start_over()
+    assert scene.apply(injector.env(scene.base, "kill", commit)).code == -SIGKILL
+    (scene.apart / "refuse").touch()
+    for _ in range(3):
+        told = scene.run(HOTFIX, "recover")
+        assert (told.code, "[command-not-undone]" in told.err) == (1, True), told
+        assert not any(scene.runs(name) for name in SERVICES)
+    told = scene.run(HOTFIX, "recover")
+    assert (told.code, "[needs-attention]" in told.err) == (1, True), told
+    found = scene.run(HOTFIX, "doctor", "--json")
+    assert found.code == 1
+    said = [one["message"] for one in json.loads(found.out)["problems"] if one["code"] == "change-unfinished"]
+    assert "3 attempts to undo it failed" in said[0]
+    assert "convert.sh" in said[0]
+    again = scene.apply()
+    assert (again.code, "[needs-attention]" in again.err) == (1, True), again
+    assert not any(scene.runs(name) for name in SERVICES)
+    (scene.apart / "refuse").unlink()
+    told = scene.run(HOTFIX, "recover", "--insist")
+    assert (told.code, scene.state()) == (0, "old"), told
 
 
 @pytest.mark.deep
