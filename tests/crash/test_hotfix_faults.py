@@ -17,7 +17,7 @@ from tests.crash.tally import Tally
 LASTING = ("enospc-on", "eio-on", "eacces-on")
 MODES = (*KILLS, *REFUSALS, *LASTING)
 DEEDS = {"hotfix": APPLY, "hotfix, again": REINSTALL, "hotfix, removal": REMOVE}
-SHARES = ((30, 45, 60), (38, 52, 70), (42, 58, 33), (50, 66, 39))
+SHARES = ((64, 45, 97), (68, 85, 60), (72, 58, 33), (76, 66, 39), (80, 93, 50), (94, 78, 70))
 """Where the sample strikes each deed, in percent of its calls."""
 PARTS = 4
 FIRSTS = 50
@@ -46,8 +46,7 @@ def test_after_a_fault_at_some_calls_it_is_whole(bench: HotfixBench, mode: str) 
     for deed, share in zip(DEEDS.values(), SHARES[MODES.index(mode) % len(SHARES)], strict=True):
         bench.begin(deed.installed)
         calls = bench.act(deed.action).calls
-        for call in (calls * share // 100, calls * (share + 55) // 100 % calls + 1):
-            assert bench.struck(deed, mode, call)
+        assert bench.struck(deed, mode, calls * share // 100)
 
 
 @pytest.mark.parametrize("mode", KILLS)
