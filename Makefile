@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) ## Install a sample client from a local server and show what happened
+demo: $(READY) ## Install a sample client, apply a hotfix to a sample server, and show what happened
 	@$(BIN)/python packaging/demo.py
 
 test: $(READY) ## Run the tests (TESTS="..." passes pytest arguments)

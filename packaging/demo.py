@@ -1,4 +1,4 @@
-"""make demo: a small client installation from a local server, from Setup.config to a running program.
+"""make demo: a small client installation from a local server, then a hotfix for a server with a running service.
 
 Everything happens below .demo/ and on the loopback interface; the commands are the public ones.
 """
@@ -19,6 +19,8 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from demo_hotfix import HotfixDemo
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / ".demo"
@@ -158,15 +160,15 @@ def write_setup_config() -> Path:
     return config
 
 
-def micce_deploy(*arguments: str, machine: Path) -> None:
-    """Show the command, run it as a user would, and stop the demo when it fails."""
-    program = Path(sysconfig.get_path("scripts")) / "micce-deploy"
-    print(f"\n$ micce-deploy {shlex.join(arguments)}", flush=True)
-    done = subprocess.run(
-        [str(program), *arguments], cwd=ROOT, env={**os.environ, "MICCE_MACHINE": str(machine)}, check=False
-    )
+def run(program: str, *arguments: str, machine: Path, quiet: bool = False) -> None:
+    """Show a command, run it as a user would, and stop the demo when it fails; `quiet` does not show it."""
+    path = Path(sysconfig.get_path("scripts")) / program
+    if not quiet:
+        print(f"\n$ {program} {shlex.join(arguments)}", flush=True)
+    environment = {**os.environ, "MICCE_MACHINE": str(machine), "USERPROFILE": str(DEMO / "user")}
+    done = subprocess.run([str(path), *arguments], cwd=ROOT, env=environment, check=False)
     if done.returncode != 0:
-        raise SystemExit(f"\nThe demo stopped: micce-deploy ended with exit code {done.returncode}.")
+        raise SystemExit(f"\nThe demo stopped: {program} ended with exit code {done.returncode}.")
 
 
 def show_tree(folder: Path) -> None:
@@ -201,6 +203,8 @@ def show_next_steps(config: str) -> None:
     print(f"\nEverything lies in {DEMO.relative_to(ROOT)}{os.sep}:")
     print("    server        what was served\n    client        what was installed")
     print("    state         what is remembered of it\n    Setup.config  what was asked for")
+    print("    hotfix        a server, a hotfix for it and the zip that was built of it")
+    print("    user          the log of the hotfix installer")
     print("Next:")
     print(f"    change {config}, then: .venv/bin/micce-deploy check {config}")
     print("    .venv/bin/micce-deploy --help; docs/index.md")
@@ -208,6 +212,7 @@ def show_next_steps(config: str) -> None:
 
 def main() -> int:
     """Run the demo; 0 if everything happened as it should."""
+    os.chdir(ROOT)
     shutil.rmtree(DEMO, ignore_errors=True)
     CLIENT.mkdir(parents=True)
     make_server_tree(SERVER)
@@ -220,16 +225,18 @@ def main() -> int:
             f"A stand-in for a MiCC Enterprise server, with {len(CLIENT_FILES) + 2} files, answers at {server.address}."
         )
         install = ("install", config, "--set", f"WebServerUri={server.address}", "--to", target)
-        micce_deploy("check", config, "--set", f"WebServerUri={server.address}", machine=machine)
-        micce_deploy(*install, machine=machine)
+        run("micce-deploy", "check", config, "--set", f"WebServerUri={server.address}", machine=machine)
+        run("micce-deploy", *install, machine=machine)
         check_installed()
         sent = server.files_sent
         print(f"\nThe server sent {sent} files. The same again, with nothing changed on the server:")
-        micce_deploy(*install, machine=machine)
+        run("micce-deploy", *install, machine=machine)
         if server.files_sent != sent:
             raise SystemExit(f"{server.files_sent - sent} files were sent again")
         print("The server sent no file.")
     show_tree(CLIENT)
+    print("\nA hotfix for a server, whose Router service runs:")
+    HotfixDemo(DEMO / "hotfix", run).show()
     show_next_steps(config)
     return 0
 
