@@ -47,7 +47,7 @@ MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
   </configFiles>
 </configuration>
 """
-SETTINGS = b'<?xml version="1.0"?>\r\n<!-- of this server -->\r\n<configuration>\r\n  <recall seconds="5"/>\r\n</configuration>\r\n'
+SETTINGS = b'<?xml version="1.0"?>\r\n<configuration>\r\n  <recall seconds="5"/>\r\n</configuration>\r\n'
 MACHINE = """state = '{folder}/state'
 roles = ["Server", "Broker", "Router"]
 product_version = "9.6.1.0"
