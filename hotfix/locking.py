@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from deploy.lock import only_one
-
 from deploy.disk import target_error
+from deploy.lock import only_one
 from deploy.record import record_path
 from hotfix.staging import read_note
 from hotfix.target import Target

@@ -38,6 +38,8 @@ def roll_back(place: Place, journal: Journal, course: Course) -> tuple[Problem, 
         if journal.now.phase is not Phase.UNDONE:
             journal.note(Undone())
             course.reached("undone-noted")
+        # Windows removes no name of a file that is in use under another one, as it will be once its service runs.
+        place.let_go(course.pause)
         if journal.now.stopping:
             warnings += services.bring_up(journal, course, services.all_that_ran)
     journal.note(RolledBack())

@@ -169,6 +169,13 @@ class Place:
             with suppress(OSError):
                 ballast.unlink(missing_ok=True)
 
+    def let_go(self, pause: Pause) -> None:
+        """Remove the old files' second names as far as that can be; everything has been undone, durably."""
+        for root in self.roots:
+            for entry in _entries(root.backups):
+                with suppress(OSError):
+                    files.remove(entry.path, pause, 1)
+
     def clean(self, ops: Sequence[Op], undone: bool, pause: Pause, carry_away: CarryAway | None = None) -> None:
         """Remove everything, the journal last; the change is decided, so being broken off does no harm."""
         roots = [root for root in self.roots if root.folder == self.home or not root.is_of_another(self.home)]
