@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.sim.trees import TreeShape, grow
 
 SHAPE = TreeShape(files=250, least=0, most=30_000, depth=2, fan=3)
 OLD = 1_500_000_000
+TRIES = 20
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
 
 
@@ -45,8 +47,7 @@ def test_a_killed_download_is_completed_by_the_next(
     server: WebServer, download: Download, processes: int, after: int
 ) -> None:
     download = Download(download.url, download.docroot, download.stage, download.config, 4, processes)
-    killed = download.run(kill_when=lambda told: len(told.fetched) >= after)
-    assert killed.code == -9
+    killed = killed_after(download, after, server)
     assert len(killed.workers) == processes
     done = download.run()
     wait_until_gone(killed.workers)
@@ -58,6 +59,17 @@ def test_a_killed_download_is_completed_by_the_next(
     assert len(twice) <= download.jobs, "more was asked for again than can have been on its way"
     assert max(requests.values()) <= 2
     assert {key for key, (_, _, received) in done.fetched.items() if received == 0} >= killed.fetched.keys()
+
+
+def killed_after(download: Download, count: int, server: WebServer) -> Told:
+    """Kill it once it told of so many files; a machine too busy to be in time gets another chance."""
+    for _ in range(TRIES):
+        killed = download.run(kill_when=lambda told: len(told.fetched) >= count)
+        if killed.code == -9:
+            return killed
+        shutil.rmtree(download.stage)
+        server.forget()
+    raise AssertionError(f"in {TRIES} tries it had always ended before it was killed")
 
 
 def test_nothing_is_lost_over_many_kills(server: WebServer, download: Download) -> None:
