@@ -17,6 +17,8 @@ from tests.crash.hotfix_scene import HotfixScene
 from tests.crash.injector import KILLS
 from tests.servers.process import program
 
+NOTE = "state/hotfixes/.unfinished.json"
+
 
 @dataclass(frozen=True)
 class Deed:
@@ -109,7 +111,8 @@ class HotfixBench:
             left = state.startswith(f"{deed.after}, but left over") and told.codes
             assert state == deed.after or left, (state, where)
         elif not mode.endswith("-on"):
-            assert state == deed.before, (state, where)
+            # The note for the next start may be there already, that there may be something to tidy up.
+            assert state in (deed.before, f"{deed.before}, but left over: {[NOTE]}"), (state, where)
 
 
 @contextmanager
