@@ -44,7 +44,7 @@ GROUPS = (
             "hotfix": "a hotfix applied by `MiCCEHotFixInstaller /i:... /s`, from its `*.config` to the repository",
             "hotfix, again": "the same where it is installed already",
             "hotfix, removal": "the hotfix removed by `micce-hotfix uninstall`",
-            "hotfix, recovery": "each of the three killed at every 50th call, then each call of `micce-hotfix recover`",
+            "hotfix, recovery": "each of these killed at every 100th call, then each call of `micce-hotfix recover`",
             "installer": "`MiCCEHotFixInstaller` as a process of its own, every tenth call",
         },
     ),
