@@ -5,6 +5,7 @@ Needs to mount; elsewhere the tests are skipped by name.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from tests.servers.process import program, unavailable
 MODES = ("power", "power-data")
 SIZE = 32 << 20
 SECONDS = 120.0
+CLONE_NEWNS = 0x00020000
 MANY = 20
 
 
@@ -40,10 +42,7 @@ class Volume:
             unavailable(f"a file system cannot be mounted here: {done.stderr.strip()}")
 
     def unmount(self) -> None:
-        """Unmount it, and wait until nothing holds it: whoever started a mount namespace meanwhile has a copy of it.
-
-        Mounted again before that, it would still be the file system that was shut down.
-        """
+        """Unmount it, and wait until nothing holds it: mounted before that, it would still be the one shut down."""
         subprocess.run(["umount", self.mounted], check=True)
         until = time.monotonic() + SECONDS
         while subprocess.run(["losetup", "-j", self.image], capture_output=True, check=True).stdout:
@@ -54,6 +53,14 @@ class Volume:
         """What happens after the power comes back."""
         self.unmount()
         self.mount()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_mounts() -> None:
+    """Mount where no other test sees it: one that starts a mount namespace would hold a copy to the end of its run."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
+        unavailable(f"mounts of its own cannot be had here: {os.strerror(ctypes.get_errno())}")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from tests.crash.machine_driver import Order
 from tests.crash.machine_faults import NO_FAULT, MachineDriver, fault
 from tests.crash.machines import STAGING, MachineScene
 from tests.crash.tally import Tally
-from tests.crash.test_change_power import MODES, Volume, volume
+from tests.crash.test_change_power import MODES, Volume, own_mounts, volume
 
-__all__ = ["volume"]
+__all__ = ["own_mounts", "volume"]
 
 
 @pytest.fixture
