@@ -9,6 +9,6 @@ if [ ! -x "$tool/bin/uv" ]; then
     "$(sh packaging/find-python.sh)" -m venv --clear "$tool"
     "$tool/bin/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
 fi
-"$tool/bin/uv" pip compile --quiet --universal --python-version 3.11 --extra test --generate-hashes --upgrade \
+"$tool/bin/uv" pip compile --quiet --universal --python-version 3.11 --extra server --extra test --generate-hashes --upgrade \
     --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 echo "requirements.lock: $(grep -c '^[a-zA-Z0-9]' requirements.lock) packages"

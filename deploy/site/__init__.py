@@ -1,0 +1,1 @@
+"""The server: customers, their pages, what is published for them, and how it is served."""
