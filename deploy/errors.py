@@ -107,6 +107,10 @@ class ExecuteError(MicceError):
     """The program a Setup.config names could not be started or failed."""
 
 
+class TrustError(MicceError):
+    """What a server signed cannot be believed; whoever runs it has to act."""
+
+
 class SourceError(MicceError):
     """A source did not give what was asked of it.
 
