@@ -10,11 +10,12 @@ import typer
 
 from deploy import __version__
 from deploy.cli import JsonOption, SetOption, assignments, reporting
-from deploy.errors import ConfigError, TargetError, UsageError, error
+from deploy.errors import EXIT_FAILED, ConfigError, TargetError, UsageError, error
 from deploy.host.current import current
 from deploy.rendering import write_json, write_problems
 from hotfix.conversation import warning_text
 from hotfix.history import find, installed
+from hotfix.interruption import interruptible
 from hotfix.log import Log, log_path
 from hotfix.logged import apply_logged, prepare_logged, recover_logged, uninstall_logged
 from hotfix.planned import Plan, Verdict
@@ -40,6 +41,7 @@ from hotfix.rendering import (
     write_removed,
     write_uninstall_plan,
 )
+from hotfix.streams import unfailing
 from hotfix.target import Target, open_target
 
 app = typer.Typer(
@@ -85,17 +87,19 @@ def apply_command(
             log.problems(refused)
             raise TargetError(refused)
         _ask_first([warning_text(plan) for plan in plans if plan.verdict is Verdict.READY], yes=silent)
-        with progress(as_json=as_json) as tell:
-            for foreseen in plans:
-                plan = foreseen
-                if plan.verdict is Verdict.READY:
-                    # Those before it are applied now, so it is planned anew.
-                    plan = prepare_logged(Path(plan.manifest.source), target, log, silent=silent)
-                applied = apply_logged(plan, target, log, tell)
-                if as_json:
-                    write_json(applied_json(applied), indent=False)
-                else:
-                    write_applied(applied)
+        for foreseen in plans:
+            plan = foreseen
+            if plan.verdict is Verdict.READY:
+                # Those before it are applied now, so it is planned anew.
+                plan = prepare_logged(Path(plan.manifest.source), target, log, silent=silent)
+            with progress(as_json=as_json) as tell, interruptible(tell) as stop:
+                applied = apply_logged(plan, target, log, stop.tell, stop.pause)
+            if as_json:
+                write_json(applied_json(applied), indent=False)
+            else:
+                write_applied(applied)
+            if stop.asked and foreseen is not plans[-1]:
+                raise KeyboardInterrupt
 
 
 @app.command("plan", epilog="Example: micce-hotfix plan HF003/HF003.config --json")
@@ -172,8 +176,8 @@ def uninstall_command(
             raise typer.Exit(0 if plan.verdict is Verdict.READY else 1)
         if plan.verdict is Verdict.READY:
             _ask_first([warning_text(plan)], yes=yes or as_json)
-        with progress(as_json=as_json) as tell:
-            removed = uninstall_logged(plan, target, log, tell)
+        with progress(as_json=as_json) as tell, interruptible(tell) as stop:
+            removed = uninstall_logged(plan, target, log, stop.tell, stop.pause)
         if as_json:
             write_json(removed_json(removed), indent=False)
         else:
@@ -234,8 +238,23 @@ def doctor_command(as_json: JsonOption = False) -> None:
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script; the exit code is 1, too, where the result could not be written."""
+    with unfailing() as streams:
+        code = _exit_code()
+        sys.stdout.flush()
+        if streams.lost_output is not None:
+            said = f"the result could not be written: {streams.lost_output}"
+            write_problems([error("output-lost", said, "see `micce-hotfix list` and the log for what was done")])
+            code = code or EXIT_FAILED
+    sys.exit(code)
+
+
+def _exit_code() -> int:
+    try:
+        app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else EXIT_FAILED
+    return 0
 
 
 def _target(set_values: list[str]) -> Target:
@@ -251,7 +270,7 @@ def _ask_first(warnings: list[str], *, yes: bool) -> None:
     said = [text for text in dict.fromkeys(warnings) if text]
     if not said or yes:
         return
-    if not sys.stdin.isatty():
+    if not sys.stdin or not sys.stdin.isatty():
         raise UsageError(error("needs-answer", " ".join(said), "add --yes to agree: nobody can be asked here"))
     for text in said:
         sys.stderr.write(f"WARNING: {text}\n")

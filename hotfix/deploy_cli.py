@@ -6,6 +6,7 @@ from functools import cache
 
 import typer
 
+from deploy import clientsetup_cli
 from deploy.cli import app
 from hotfix import repository_cli
 
@@ -13,6 +14,7 @@ from hotfix import repository_cli
 @cache
 def program() -> typer.Typer:
     """Every command of `micce-deploy`."""
+    app.command("clientsetup", epilog=clientsetup_cli.EPILOG)(clientsetup_cli.clientsetup_command)
     app.add_typer(repository_cli.app, name="hotfixes")
     return app
 

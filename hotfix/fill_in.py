@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from deploy.config.xmlspans import Span, spans_of
 from deploy.config.xmltree import Node, parse_text, read_text
 from deploy.wildcard import has_wildcard
 from hotfix.manifest_check import split_include
 from hotfix.model import Content
 from hotfix.xmlparts import Layout, escaped_attribute, new_attributes
-from hotfix.xmlspans import Span, spans_of
 
 _CONTENTS = "contents"
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from types import TracebackType
 
 from deploy.errors import EXIT_FAILED, MicceError, Problem, UsageError, error
 from deploy.host.current import current
 from hotfix.events import ignore
+from hotfix.interruption import interruptible
 from hotfix.log import Log, log_path
 from hotfix.logged import apply_logged, prepare_logged, recover_logged
 from hotfix.slash import USAGE, Options, asks_for_silence, parse_slash
+from hotfix.streams import unfailing
 from hotfix.target import Target, open_target
 from hotfix.terminal import converse
 
@@ -24,8 +25,10 @@ INTERRUPTED = 130
 
 def main() -> None:
     """The console script; ends the process with the exit code."""
-    _have_streams()
-    sys.exit(run(sys.argv[1:]))
+    with unfailing():
+        sys.excepthook = _unexpected
+        code = run(sys.argv[1:])
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,9 +38,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         options = parse_slash(arguments)
         if options.help:
-            _write(sys.stdout, USAGE)
+            sys.stdout.write(USAGE)
             return DONE
-        return _work(options, open_target(current(), {}), log)
+        return _work(options, _target(log), log)
     except UsageError as wrong:
         log.problems(wrong.problems)
         _say(wrong.problems)
@@ -46,10 +49,16 @@ def run(arguments: Sequence[str]) -> int:
         _say(wrong.problems)
         return EXIT_FAILED
     except KeyboardInterrupt:
-        said = error("interrupted", "stopped on request", "run the same command again")
-        log.problems((said,))
-        _say((said,))
+        _say((error("interrupted", "stopped on request; nothing was changed", "run the same command again"),))
         return EXIT_FAILED if silent else INTERRUPTED
+
+
+def _target(log: Log) -> Target:
+    try:
+        return open_target(current(), {})
+    except MicceError as wrong:
+        log.problems(wrong.problems)
+        raise
 
 
 def _work(options: Options, target: Target, log: Log) -> int:
@@ -65,7 +74,8 @@ def _work(options: Options, target: Target, log: Log) -> int:
 def _silently(config: Path, target: Target, log: Log) -> int:
     recover_logged(target, log, ignore)
     plan = prepare_logged(config, target, log, silent=True)
-    applied = apply_logged(plan, target, log, ignore)
+    with interruptible(ignore) as stop:
+        applied = apply_logged(plan, target, log, stop.tell, stop.pause)
     _say((*applied.reasons, *applied.warnings))
     return DONE
 
@@ -78,20 +88,16 @@ def _has_display() -> bool:
     return can_open()
 
 
-def _have_streams() -> None:
-    """A process without a console has no streams, and whatever writes to one would fail (pythonw, a closed stderr)."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-
-
 def _say(problems: Sequence[Problem]) -> None:
-    _write(sys.stderr, "".join(f"{problem}\n" for problem in problems))
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
 
 
-def _write(stream: TextIO, text: str) -> None:
-    """Write as far as anybody reads: a reader that has gone changes nothing about what was done."""
-    with suppress(OSError, ValueError):
-        stream.write(text)
-        stream.flush()
+def _unexpected(kind: type[BaseException], wrong: BaseException, trace: TracebackType | None) -> None:
+    """A mistake of this program: said in a line, and kept in the log with the place where it happened."""
+    place = "".join(f" < {one.filename}:{one.lineno}" for one in reversed(traceback.extract_tb(trace)))
+    said = error("unexpected", f"{kind.__name__}: {wrong}", "send the log to whoever supplied this program")
+    _say((said,))
+    log = Log(log_path(current()), lambda problem: _say((problem,)))
+    log.problems((said,))
+    log.info(f"unexpected{place}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deploy.errors import UsageError, error
 from hotfix.conversation import warning_text
+from hotfix.interruption import interruptible
 from hotfix.log import Log
 from hotfix.logged import apply_logged, prepare_logged, recover_logged
 from hotfix.planned import Verdict
@@ -45,8 +46,8 @@ def converse(config: str | None, target: Target, log: Log) -> int:
         log.info("cancelled; nothing was changed")
         write_lines(("nothing was changed",))
         return FAILED
-    with progress(as_json=False) as tell:
-        applied = apply_logged(plan, target, log, tell)
+    with progress(as_json=False) as tell, interruptible(tell) as stop:
+        applied = apply_logged(plan, target, log, stop.tell, stop.pause)
     write_applied(applied)
     write_lines((f"log: {log.path}",))
     return DONE

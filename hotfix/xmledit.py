@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from deploy.config.xmlspans import AttributeSpan, Span, asides, spans_of
 from deploy.config.xmltree import Node, Text, parse_text, read_text
 from deploy.errors import ConfigError, Problem, error, quoted
 from hotfix.model import ConfigFileEntry, Edit, EditKind, IfMissing
@@ -21,7 +22,6 @@ from hotfix.xmlparts import (
     pieces_of,
     same_element,
 )
-from hotfix.xmlspans import AttributeSpan, Span, asides, spans_of
 from hotfix.xpath import Axis, Compare, Every, Operand, Step, XPath, attribute_name, parse_xpath
 from hotfix.xpath_find import Search, find, string_value
 

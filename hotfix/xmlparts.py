@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from deploy.config.xmlspans import Span, spans_of
 from deploy.config.xmltree import Node, parse_text
-from hotfix.xmlspans import Span, spans_of
 
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
