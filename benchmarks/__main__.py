@@ -22,6 +22,7 @@ CASES = {
     "F": cases.cold_many_small,
     "B": cases.cold_few_large,
     "C": cases.nothing_changed,
+    "H": cases.requests_a_second,
     "I": cases.documents_and_listings,
     "J": cases.memory,
 }

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import contenders, large_documents, measure, report, trees
+from benchmarks import contenders, large_documents, measure, report, serving, trees
 from benchmarks.contenders import Contender
 from benchmarks.measure import Timing
 from benchmarks.trees import Tree
@@ -56,6 +56,11 @@ def nothing_changed(setting: Setting) -> str:
         everyone = [contenders.ours(tree, server, setting.work), *others]
         timings = measure.alternate(everyone, setting.rounds, prepare=_keep, check=_checked(tree))
     return _table(timings, missing, setting)
+
+
+def requests_a_second(setting: Setting) -> str:
+    """H: the server beside nginx, two processes each."""
+    return serving.table(setting.work, setting.rounds)
 
 
 def documents_and_listings(setting: Setting) -> str:

@@ -117,6 +117,11 @@ def memory(contender: Contender) -> Memory:
     return Memory(largest, sum(peaks.values()), len(peaks))
 
 
+def tree_memory(pid: int) -> int:
+    """The proportional set sizes of a process and all below it, in bytes."""
+    return sum(_sizes(one)[1] for one in _tree(pid))
+
+
 def _tree(pid: int) -> list[int]:
     """The process and all below it."""
     try:

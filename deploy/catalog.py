@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from deploy.digest import Sha256, parse_sha256
 from deploy.errors import ConfigError, Problem, error, quoted
+from deploy.jsonobject import JsonObject, as_text, read_object, time_text
 from deploy.machine import Role
 from deploy.relpath import RelPath, fold, segment_problem
 
@@ -21,10 +22,7 @@ FORMAT = 1
 LARGEST = 32 * 1024 * 1024  # bytes
 MOST_HOTFIXES = 10_000
 MOST_FILES = 100_000
-LONGEST_TEXT = 20_000
-HIGHEST = 2**53
 
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ROLES = {role.value: role for role in Role}
 
@@ -208,8 +206,8 @@ def _encoded(one: CatalogEntry) -> Mapping[str, object]:
         "classification": one.classification,
         "description": one.description,
         "released": one.released,
-        "published": one.published.astimezone(UTC).strftime(_TIME),
-        "withdrawn": None if one.withdrawn is None else one.withdrawn.astimezone(UTC).strftime(_TIME),
+        "published": time_text(one.published),
+        "withdrawn": None if one.withdrawn is None else time_text(one.withdrawn),
         "roles": [role.value for role in Role if role in one.roles],
         "requires": [{"id": need.id, "minRevision": need.min_revision} for need in one.requires],
         "supersedes": list(one.supersedes),
@@ -228,19 +226,17 @@ def parse_catalog(data: bytes, source: str) -> Catalog:
     if len(data) > LARGEST:
         raise ConfigError(_bad(f"it has more than {LARGEST} bytes", source))
     try:
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=_without_twins, parse_constant=_no_constant)
-        root = _Object(document, "the document")
+        root = read_object(data, "the document")
         version = root.number("format", 1)
         if version > FORMAT:
             said = f"the catalogue of hotfixes has the format {version}, and this program reads {FORMAT}"
             raise ConfigError(error("newer-catalog", said, "use a later version of this program", file=source))
         entries = tuple(
-            _entry(_Object(one, f"hotfix {number}"))
+            _entry(JsonObject(one, f"hotfix {number}"))
             for number, one in enumerate(root.many("hotfixes", MOST_HOTFIXES), 1)
         )
-    except (UnicodeDecodeError, RecursionError, ValueError) as wrong:
-        said = "it is nested too deeply" if isinstance(wrong, RecursionError) else str(wrong)
-        raise ConfigError(_bad(said, source)) from wrong
+    except ValueError as wrong:
+        raise ConfigError(_bad(str(wrong), source)) from wrong
     keys = [one.key for one in entries]
     if len(set(keys)) < len(keys):
         raise ConfigError(_bad("it holds one revision of a hotfix twice", source))
@@ -252,32 +248,21 @@ def _bad(said: str, source: str) -> Problem:
     return error("bad-catalog", f"the catalogue of hotfixes cannot be used: {said}", hint, file=source)
 
 
-def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return found
-
-
-def _no_constant(text: str) -> object:
-    raise ValueError(f"{text} is no value")
-
-
-def _folder(one: _Object) -> RelPath:
+def _folder(one: JsonObject) -> RelPath:
     folder = one.path("folder")
     if len(folder.segments) != 2:
         raise ValueError(f"folder of {one.where} is not a folder in a folder")
     return folder
 
 
-def _entry(one: _Object) -> CatalogEntry:
-    id_ = one.id("id")
-    files = tuple(_file(_Object(file, f"a file of {id_}")) for file in one.many("files", MOST_FILES))
+def _entry(one: JsonObject) -> CatalogEntry:
+    id_ = _as_id(one.text("id"))
+    files = tuple(_file(JsonObject(file, f"a file of {id_}")) for file in one.many("files", MOST_FILES))
     config = one.path("config")
     if len({file.path.key for file in files}) < len(files) or config not in [file.path for file in files]:
         raise ValueError(f"the files of {id_} are not each listed once, or its *.config is not")
     withdrawn = one.values.get("withdrawn")
-    needs = [_Object(need, f"requires of {id_}") for need in one.many("requires", MOST_HOTFIXES)]
+    needs = [JsonObject(need, f"requires of {id_}") for need in one.many("requires", MOST_HOTFIXES)]
     return CatalogEntry(
         id=id_,
         revision=one.number("revision", 1),
@@ -289,15 +274,15 @@ def _entry(one: _Object) -> CatalogEntry:
         classification=one.text("classification"),
         description=one.text("description"),
         released=one.text("released"),
-        roles=frozenset(_ROLES[name] for name in map(_as_text, one.many("roles", 1000)) if name in _ROLES),
-        requires=tuple(Prerequisite(need.id("id"), need.number("minRevision", 1)) for need in needs),
+        roles=frozenset(_ROLES[name] for name in map(as_text, one.many("roles", 1000)) if name in _ROLES),
+        requires=tuple(Prerequisite(_as_id(need.text("id")), need.number("minRevision", 1)) for need in needs),
         supersedes=tuple(_as_id(name) for name in one.many("supersedes", MOST_HOTFIXES)),
         allow_uninstall=one.flag("allowUninstall"),
         withdrawn=None if withdrawn is None else one.time("withdrawn"),
     )
 
 
-def _file(one: _Object) -> CatalogFile:
+def _file(one: JsonObject) -> CatalogFile:
     digest = parse_sha256(one.text("sha256"))
     if digest is None:
         raise ValueError(f"sha256 of {one.where} is no digest")
@@ -307,67 +292,8 @@ def _file(one: _Object) -> CatalogFile:
     return CatalogFile(path, digest, one.number("size", 0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
-    """An object of the document; each method reads one name of it and raises `ValueError` for anything else."""
-
-    given: object
-    where: str
-    values: Mapping[str, object] = field(init=False)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.given, dict):
-            raise ValueError(f"{self.where} is no object")
-        object.__setattr__(self, "values", self.given)
-
-    def text(self, name: str) -> str:
-        value = self.values.get(name)
-        if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-            raise ValueError(f"{name} of {self.where} is missing, too long or no text")
-        return value
-
-    def id(self, name: str) -> str:
-        return _as_id(self.text(name))
-
-    def path(self, name: str) -> RelPath:
-        try:
-            return RelPath.parse(self.text(name))
-        except ConfigError as wrong:
-            raise ValueError(f"{name} of {self.where}: {wrong.problems[0].message}") from wrong
-
-    def number(self, name: str, lowest: int) -> int:
-        value = self.values.get(name)
-        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= HIGHEST:
-            raise ValueError(f"{name} of {self.where} is missing or no number from {lowest} to {HIGHEST}")
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self.values.get(name)
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} of {self.where} is neither true nor false")
-        return value
-
-    def time(self, name: str) -> datetime:
-        try:
-            return datetime.strptime(self.text(name), _TIME).replace(tzinfo=UTC)
-        except ValueError as wrong:
-            raise ValueError(f"{name} of {self.where} is no time as 2023-07-14T09:00:00Z") from wrong
-
-    def many(self, name: str, most: int) -> list[object]:
-        value = self.values.get(name)
-        if not isinstance(value, list) or len(value) > most:
-            raise ValueError(f"{name} of {self.where} is missing, no list, or has more than {most} parts")
-        return value
-
-
-def _as_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{quoted(str(value))} is no text")
-    return value
-
-
 def _as_id(value: object) -> str:
-    text = _as_text(value)
+    text = as_text(value)
     if not _ID.fullmatch(text) or segment_problem(text) is not None:
         raise ValueError(f"{quoted(text)} is not the id of a hotfix")
     return text

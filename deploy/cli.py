@@ -36,7 +36,7 @@ from deploy.rendering import (
     write_problems,
     write_result,
 )
-from deploy.resolve import check, read_document, resolve, with_address
+from deploy.resolve import Document, check, read_document, resolve, with_address
 from deploy.sources import Sources
 from deploy.transport.contract import Proxies, TransportSettings
 from deploy.transport.location import Scheme
@@ -57,6 +57,12 @@ app = typer.Typer(
 
 DocumentArgument = Annotated[
     str, typer.Argument(metavar="FILE|URL", help="A Setup.config: its path, the folder that holds it, or its address.")
+]
+CheckedArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|DIR|URL", help="A Setup.config, the folder that holds it, or the folder of all customers."
+    ),
 ]
 SetOption = Annotated[
     list[str],
@@ -94,23 +100,37 @@ def root(
 
 @app.command("check", epilog="Example: micce-deploy check WebDeployment/acmecorp/Setup.config")
 def check_command(
-    document: DocumentArgument,
+    document: CheckedArgument,
     set_values: SetOption = [],  # noqa: B006
     as_json: JsonOption = False,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the sources what they hold.")] = False,
     proxy: ProxyOption = "",
     ca_file: CaOption = "",
 ) -> None:
-    """Find every problem of a Setup.config at once. Exit code 1 when there is an error."""
+    """Find every problem of a Setup.config, or of every customer, at once. Exit code 1 when there is an error."""
+    from deploy.customers_rendering import write_repository
+    from deploy.site.repository_check import check_repository, is_repository
+
     with reporting(as_json, check_json):
         session = _session(set_values, proxy, ca_file)
+        repository, name = None, document
         with Sources(replace(session.settings, connect_timeout=CHECK_TIMEOUT)) as sources:
-            read = read_document(document, sources)
-            problems = check(read, with_address(session.identifiers, read), None if offline else sources)
+
+            def judge(read: Document) -> tuple[Problem, ...]:
+                return check(read, with_address(session.identifiers, read), None if offline else sources)
+
+            if is_repository(document):
+                repository = check_repository(Path(document), lambda path: judge(read_document(path, sources)))
+                problems = repository.everything
+            else:
+                read = read_document(document, sources)
+                name, problems = read.name, judge(read)
         if as_json:
             write_json(check_json(problems))
+        elif repository is not None:
+            write_repository(repository)
         else:
-            write_check(read.name, problems)
+            write_check(name, problems)
         if any(one.is_error for one in problems):
             raise typer.Exit(1)
 

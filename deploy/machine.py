@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import enum
 import re
-import tomllib
 from dataclasses import dataclass, field
 
 from deploy.config.identifiers import NAMES
-from deploy.errors import Problem, error
-from deploy.toml_lines import key_lines
+from deploy.errors import Problem
+from deploy.toml_document import read_toml
 from deploy.toml_section import Section
 
-SIZE_CAP = 1024 * 1024
-_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 _VERSION = re.compile(r"\d{1,5}(\.\d{1,5}){0,3}")
 _ABSOLUTE = re.compile(r"(?i)[a-z]:[\\/]|[\\/]")
 NAME_PLACE = "{name}"
@@ -128,37 +125,11 @@ class ParsedMachine:
 def parse_machine(data: bytes, name: str) -> ParsedMachine:
     """Read machine.toml (TOML 1.0.0, UTF-8, with or without BOM); `name` is its path for messages."""
     problems: list[Problem] = []
-    text = _decoded(data, problems)
-    root = None if text is None else _document(text, problems)
+    root = read_toml(data, problems, "machine.toml", code="bad-machine-file")
     machine = None if root is None else _machine(root)
     if any(problem.is_error for problem in problems):
         machine = None
     return ParsedMachine(machine, tuple(sorted((one.at(name) for one in problems), key=lambda one: one.line or 0)))
-
-
-def _decoded(data: bytes, problems: list[Problem]) -> str | None:
-    if len(data) > SIZE_CAP:
-        problems.append(error("too-large", f"more than {SIZE_CAP} bytes", "this is not a machine.toml"))
-        return None
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as wrong:
-        line = data.count(b"\n", 0, wrong.start) + 1
-        problems.append(error("bad-machine-file", "the text is not UTF-8", "save the file as UTF-8", line=line))
-        return None
-
-
-def _document(text: str, problems: list[Problem]) -> Section | None:
-    try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as wrong:
-        said = str(wrong)
-        place = _PLACE.search(said)
-        line = text.rstrip().count("\n") + 1 if place is None or place[1] is None else int(place[1])
-        hint = "write Name = value lines; a path with \\ stands between single quotes, as in 'C:\\MiCC'"
-        problems.append(error("bad-machine-file", f"not TOML: {_PLACE.sub('', said)}", hint, line=line))
-        return None
-    return Section(table, (), key_lines(text), problems)
 
 
 def _machine(root: Section) -> Machine:

@@ -10,7 +10,8 @@ from deploy.config.identifiers import Identifiers
 from deploy.errors import ConfigError, Problem, Severity, TargetError, UsageError, error, warning
 from deploy.host.contract import Candidate, Host
 from deploy.host.environment import with_scheme
-from deploy.machine import SIZE_CAP, Machine, SmbAccount, parse_machine
+from deploy.machine import Machine, SmbAccount, parse_machine
+from deploy.toml_document import SIZE_CAP
 from deploy.transport.contract import Proxies, SmbServer, TransportSettings
 
 SET_ORIGIN = "--set"

@@ -82,6 +82,25 @@ class Section:
         self._mistyped(key, value, "a number")
         return None
 
+    def seconds(self, key: str, least: float, most: float) -> float | None:
+        """A number between `least` and `most`, both included, with or without a fraction."""
+        value = self._asked(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if least <= value <= most:
+                return float(value)
+            self.wrong(key, f"{self._shown(key)} is {value}", f"write a number of seconds from {least:g} to {most:g}")
+            return None
+        self._mistyped(key, value, "a number of seconds")
+        return None
+
+    def flag(self, key: str) -> bool | None:
+        """True or false."""
+        value = self._asked(key)
+        if isinstance(value, bool):
+            return value
+        self._mistyped(key, value, "true or false")
+        return None
+
     def choice(self, key: str, choices: type[_Choice], default: _Choice) -> _Choice:
         """One of the values of an enumeration, written in any case."""
         text = self.text(key)

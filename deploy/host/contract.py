@@ -16,6 +16,8 @@ from deploy.transport.contract import Proxies
 
 MACHINE_VARIABLE = "MICCE_MACHINE"
 MACHINE_FILE = "machine.toml"
+SERVER_VARIABLE = "MICCE_SERVER"
+SERVER_FILE = "server.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +29,25 @@ class Found:
 
 
 class Place(enum.StrEnum):
-    """Why a machine.toml is looked for where it is."""
+    """Why a machine.toml or server.toml is looked for where it is."""
 
     NAMED = "named by MICCE_MACHINE"
+    SERVER_NAMED = "named by MICCE_SERVER"
+    OPTION = "named by --settings"
     SITE = "for the whole machine"
     USER = "for this account"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One place where a machine.toml may be; one that was named must be there."""
+    """One place where a machine.toml or server.toml may be; one that was named must be there."""
 
     path: Path
     place: Place
 
     @property
     def required(self) -> bool:
-        return self.place is Place.NAMED
+        return self.place in (Place.NAMED, Place.SERVER_NAMED, Place.OPTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,10 @@ class Host(Protocol):
 
     def machine_files(self) -> tuple[Candidate, ...]:
         """Where a machine.toml may be, first one first; `$MICCE_MACHINE` alone where it is set."""
+        ...
+
+    def server_files(self) -> tuple[Candidate, ...]:
+        """Where a server.toml may be, first one first; `$MICCE_SERVER` alone where it is set."""
         ...
 
     def identifiers(self) -> Mapping[str, Found]:
@@ -97,6 +105,10 @@ class Host(Protocol):
 
     def any_length(self, folder: Path) -> Path:
         """The same absolute folder in the form under which paths of any length can be made (MAX_PATH on Windows)."""
+        ...
+
+    def allow_many_files(self) -> None:
+        """Let this process, and those it starts, have as many files and connections open as the system grants."""
         ...
 
     def opens_unc_paths(self) -> bool:

@@ -46,6 +46,7 @@ class FakeHost:
 
     state: Path
     files: tuple[Candidate, ...] = ()
+    server: tuple[Candidate, ...] = ()
     known: Mapping[str, Found] = field(default_factory=dict)
     proxies: Proxies = field(default_factory=Proxies)
     unc: bool = False
@@ -66,6 +67,9 @@ class FakeHost:
 
     def machine_files(self) -> tuple[Candidate, ...]:
         return self.files
+
+    def server_files(self) -> tuple[Candidate, ...]:
+        return self.server
 
     def identifiers(self) -> Mapping[str, Found]:
         return self.known
@@ -91,6 +95,9 @@ class FakeHost:
 
     def any_length(self, folder: Path) -> Path:
         return folder
+
+    def allow_many_files(self) -> None:
+        return
 
     def opens_unc_paths(self) -> bool:
         return self.unc

@@ -6,6 +6,7 @@ import errno
 import os
 import pwd
 import re
+import resource
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,16 @@ from pathlib import Path
 import platformdirs
 
 from deploy.config.identifiers import IDENTIFIERS, Kind
-from deploy.host.contract import MACHINE_FILE, MACHINE_VARIABLE, Candidate, Found, Place, System
+from deploy.host.contract import (
+    MACHINE_FILE,
+    MACHINE_VARIABLE,
+    SERVER_FILE,
+    SERVER_VARIABLE,
+    Candidate,
+    Found,
+    Place,
+    System,
+)
 from deploy.host.environment import proxies_in
 from deploy.host.fileversion import version_of
 from deploy.host.noregistry import NoRegistry
@@ -34,18 +44,24 @@ _ARCHITECTURES = {"x86_64": "x64", "i386": "x86", "i486": "x86", "i586": "x86", 
 
 
 class PosixHost:
-    """A computer without Windows; `environment` is read for `MICCE_MACHINE`, `USERPROFILE` and the proxies only."""
+    """A computer without Windows; `environment` is read for `MICCE_*`, `USERPROFILE` and the proxies only."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
     def machine_files(self) -> tuple[Candidate, ...]:
-        named = self._environment.get(MACHINE_VARIABLE)
+        return self._settings_files(MACHINE_FILE, MACHINE_VARIABLE, Place.NAMED)
+
+    def server_files(self) -> tuple[Candidate, ...]:
+        return self._settings_files(SERVER_FILE, SERVER_VARIABLE, Place.SERVER_NAMED)
+
+    def _settings_files(self, name: str, variable: str, place: Place) -> tuple[Candidate, ...]:
+        named = self._environment.get(variable)
         if named:
-            return (Candidate(Path(named), Place.NAMED),)
+            return (Candidate(Path(named), place),)
         return (
-            Candidate(SITE_CONFIG / MACHINE_FILE, Place.SITE),
-            Candidate(platformdirs.user_config_path(PRODUCT) / MACHINE_FILE, Place.USER),
+            Candidate(SITE_CONFIG / name, Place.SITE),
+            Candidate(platformdirs.user_config_path(PRODUCT) / name, Place.USER),
         )
 
     def identifiers(self) -> Mapping[str, Found]:
@@ -78,6 +94,10 @@ class PosixHost:
 
     def any_length(self, folder: Path) -> Path:
         return folder
+
+    def allow_many_files(self) -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     def opens_unc_paths(self) -> bool:
         return False

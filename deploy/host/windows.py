@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.config.identifiers import NAMES
-from deploy.host.contract import MACHINE_FILE, MACHINE_VARIABLE, Candidate, Found, Place, System
+from deploy.host.contract import (
+    MACHINE_FILE,
+    MACHINE_VARIABLE,
+    SERVER_FILE,
+    SERVER_VARIABLE,
+    Candidate,
+    Found,
+    Place,
+    System,
+)
 from deploy.host.environment import proxies_in
 from deploy.host.fileversion import version_of
 from deploy.host.knownfolders import KnownFolder, is_administrator, known_folder
@@ -44,16 +53,22 @@ _FOLDERS = {
 
 
 class WindowsHost:
-    """A computer with Windows; `environment` is read for `MICCE_MACHINE`, `USERPROFILE` and the proxies only."""
+    """A computer with Windows; `environment` is read for `MICCE_*`, `USERPROFILE` and the proxies only."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
     def machine_files(self) -> tuple[Candidate, ...]:
-        named = self._environment.get(MACHINE_VARIABLE)
+        return self._settings_files(MACHINE_FILE, MACHINE_VARIABLE, Place.NAMED)
+
+    def server_files(self) -> tuple[Candidate, ...]:
+        return self._settings_files(SERVER_FILE, SERVER_VARIABLE, Place.SERVER_NAMED)
+
+    def _settings_files(self, name: str, variable: str, place: Place) -> tuple[Candidate, ...]:
+        named = self._environment.get(variable)
         if named:
-            return (Candidate(Path(named), Place.NAMED),)
-        return (Candidate(_below(KnownFolder.PROGRAM_DATA) / MACHINE_FILE, Place.SITE),)
+            return (Candidate(Path(named), place),)
+        return (Candidate(_below(KnownFolder.PROGRAM_DATA) / name, Place.SITE),)
 
     def identifiers(self) -> Mapping[str, Found]:
         found: dict[str, Found] = {}
@@ -83,6 +98,10 @@ class WindowsHost:
         if text.startswith("\\\\?\\"):
             return folder
         return Path(f"\\\\?\\UNC{text[1:]}" if text.startswith("\\\\") else f"\\\\?\\{text}")
+
+    def allow_many_files(self) -> None:
+        # Windows has no such limit for sockets.
+        return
 
     def opens_unc_paths(self) -> bool:
         return True

@@ -25,16 +25,20 @@ WINDOWS = {
     "python_version": "3.11",
     "sys_platform": "win32",
 }
-# Style and types are checked on Linux, FTP servers run there, and one process runs the Windows tests.
+# Style and types are checked on Linux, FTP servers and browsers run there, and one process runs the Windows tests.
 NOT_NEEDED = frozenset(
     {
         "ast-serialize",
+        "axe-playwright-python",
         "execnet",
+        "greenlet",
         "librt",
         "lxml-stubs",
         "mypy",
         "mypy-extensions",
         "pathspec",
+        "playwright",
+        "pyee",
         "pyftpdlib",
         "pytest-xdist",
         "ruff",

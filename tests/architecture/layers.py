@@ -20,13 +20,16 @@ PURE = {
         "freshness",
         "jobs",
         "jsonlines",
+        "jsonobject",
         "machine",
         "manifest",
+        "manifest_json",
         "messages",
         "peversion",
         "plan",
         "rate",
         "relpath",
+        "toml_document",
         "toml_lines",
         "toml_section",
         "wildcard",
@@ -34,6 +37,21 @@ PURE = {
     "deploy.change": ("lines", "model", "ops", "records", "registry_ops", "service_ops", "steps"),
     "deploy.config": ("*",),
     "deploy.host": ("dependents", "noregistry", "pendingrenames", "registry", "registrytree", "services"),
+    "deploy.site": (
+        "csharp",
+        "markup_places",
+        "markup_state",
+        "packing",
+        "razor",
+        "razor_cursor",
+        "razor_page",
+        "razor_places",
+        "razor_statements",
+        "razor_tree",
+        "razor_writer",
+        "server_toml",
+        "view_context",
+    ),
     "deploy.transport": (
         "contract",
         "ftp_listing",
@@ -43,6 +61,7 @@ PURE = {
         "pace",
         "validity",
     ),
+    "deploy.trust": ("rules",),
     "hotfix": (
         "applicability",
         "batch",
@@ -83,12 +102,11 @@ PURE = {
         "wishes",
         "xmledit",
         "xmlparts",
-        "xmlspans",
         "xpath",
         "xpath_find",
     ),
 }
-PURE_LIBRARIES = frozenset({"lxml"})
+PURE_LIBRARIES = frozenset({"lxml", "tuf"})
 
 # Parts of the standard library through which a pure file would reach out.
 EFFECTS = frozenset(
@@ -151,10 +169,15 @@ ONLY_IN = {
     "argon2": ("deploy.site",),
     "prometheus_client": ("deploy.site.metrics",),
     "fsspec": ("deploy.site.remote",),
+    "tuf": ("deploy.trust", "updater.tuf_cli"),
+    "securesystemslib": ("deploy.trust",),
+    "cryptography": ("deploy.trust",),
     "typer": (
+        "deploy.accounts_cli",
         "deploy.cli",
         "deploy.clientsetup_cli",
         "deploy.customers_cli",
+        "deploy.publish_cli",
         "deploy.site_cli",
         "hotfix.cli",
         "hotfix.deploy_cli",
@@ -165,20 +188,25 @@ ONLY_IN = {
     "ctypes": ("deploy.atomic", "deploy.host"),
     "winreg": ("deploy.host",),
     **dict.fromkeys(PYWIN32, ("deploy.host",)),
-    "subprocess": ("deploy.host", "deploy.pool"),
+    "subprocess": ("deploy.host", "deploy.pool", "deploy.site.view_process"),
     "multiprocessing": (),
 }
 PLATFORM_TESTS = ("deploy.host.current",)
 PRINTING = (
+    "deploy.accounts_rendering",
     "deploy.cli",
+    "deploy.customers_rendering",
+    "deploy.clientsetup_cli",
     "deploy.hotfixes_rendering",
     "deploy.progress",
+    "deploy.publish_rendering",
     "deploy.rendering",
     "hotfix.cli",
     "hotfix.installer",
     "hotfix.progress",
     "hotfix.rendering",
     "hotfix.terminal",
+    "updater.tuf_cli",
 )
 
 

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from deploy.config.document import parse as parse_setup_config
 from deploy.machine import parse_machine
+from deploy.site.server_toml import parse_server
 from hotfix.deploy_cli import program
 from hotfix.manifest import parse_manifest
 from tests.architecture.documents import Block, Document, command_lines, documents
@@ -166,17 +167,19 @@ def test_every_hotfix_shown_is_valid() -> None:
         assert parsed.manifest is not None
 
 
-def test_every_machine_toml_shown_is_valid() -> None:
+def test_every_toml_shown_is_valid() -> None:
     shown = [block for document in documents() for block in document.blocks() if block.language == "toml"]
     assert shown
     for block in shown:
         tomllib.loads(block.text)
-        assert parse_machine(block.text.encode(), f"{block.file}:{block.line}").problems == ()
+        parse = parse_server if "[server]" in block.text else parse_machine
+        assert parse(block.text.encode(), f"{block.file}:{block.line}").problems == ()
 
 
 def test_every_name_of_the_json_is_in_the_reference() -> None:
     trees = [
-        ast.parse((ROOT / "deploy" / f"{name}.py").read_text("utf-8")) for name in ("rendering", "hotfixes_rendering")
+        ast.parse((ROOT / "deploy" / f"{name}.py").read_text("utf-8"))
+        for name in ("rendering", "customers_rendering", "hotfixes_rendering")
     ]
     keys = {
         key.value

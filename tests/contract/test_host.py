@@ -202,6 +202,19 @@ def test_a_named_machine_file_is_the_only_candidate(monkeypatch: pytest.MonkeyPa
     assert all(not one.required and one.path.is_absolute() and one.path.name == "machine.toml" for one in others)
 
 
+def test_a_named_server_file_is_the_only_candidate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MICCE_MACHINE", str(tmp_path / "m.toml"))
+    monkeypatch.setenv("MICCE_SERVER", str(tmp_path / "s.toml"))
+    (only,) = current().server_files()
+    assert (only.path, only.required) == (tmp_path / "s.toml", True)
+    monkeypatch.setenv("MICCE_SERVER", "")
+    monkeypatch.setenv("MICCE_MACHINE", "")
+    folders = [one.path.parent for one in current().machine_files()]
+    others = current().server_files()
+    assert [one.path for one in others] == [folder / "server.toml" for folder in folders]
+    assert not any(one.required for one in others)
+
+
 def test_output_goes_to_standard_error_so_that_results_stay_readable(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

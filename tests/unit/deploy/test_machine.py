@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 
 from deploy.machine import (
-    SIZE_CAP,
     Machine,
     Network,
     ParsedMachine,
@@ -18,6 +17,7 @@ from deploy.machine import (
     SmbAccount,
     parse_machine,
 )
+from deploy.toml_document import SIZE_CAP
 
 WHOLE = """\
 state = "/var/lib/micce"

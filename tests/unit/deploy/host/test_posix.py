@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,13 @@ def test_an_account_without_a_home_still_has_a_folder_of_logs(monkeypatch: pytes
 
     monkeypatch.setattr(Path, "home", unknown)
     assert PosixHost({}).log_folder() == Path("/AppData/Local")
+
+
+def test_as_many_files_as_the_system_grants(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        PosixHost({"HOME": str(tmp_path)}).allow_many_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

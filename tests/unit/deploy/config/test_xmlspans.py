@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from deploy.config.xmlspans import asides, spans_of
 from deploy.config.xmltree import parse_text
-from hotfix.xmlspans import asides, spans_of
 
 TEXT = """<?xml version="1.0"?>
 <!-- <no> --><a b = "1>" c='/>' ><![CDATA[<no>]]><d/><e
