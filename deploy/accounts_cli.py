@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.cli import JsonOption, reporting
-from deploy.errors import UsageError, error
+from deploy.errors import TargetError, UsageError, error
 from deploy.host.current import current
-from deploy.rendering import write_json
+from deploy.rendering import write_json, write_problems
+from deploy.site.server_file import find_settings
 
 if TYPE_CHECKING:
     from deploy.site.accounts import Account, Accounts
@@ -108,10 +109,10 @@ def _accounts(settings_file: Path | None) -> Accounts:
             raise
         hint = 'install it: pip install "micce-deployment[server]"'
         said = f"the part for servers is not installed: {missing.name} is missing"
-        raise UsageError(error("server-not-installed", said, hint)) from None
-    from deploy.site.server_file import gather_settings
-
-    settings = gather_settings(current(), settings_file)
+        raise TargetError(error("server-not-installed", said, hint)) from None
+    found = find_settings(current(), settings_file)
+    settings = found.usable()
+    write_problems(found.warnings)
     return Accounts(settings.state, settings.lockout)
 
 

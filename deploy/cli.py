@@ -20,7 +20,9 @@ from deploy.host.current import current
 from deploy.host.environment import with_scheme
 from deploy.install import InstallOptions, install, may_be_large
 from deploy.machine_file import gather_machine, identifiers_for, state_folder, transport_settings
+from deploy.plan import Plan
 from deploy.progress import progress
+from deploy.published import plan_of, published_address, read_manifest
 from deploy.rate import parse_rate
 from deploy.rendering import (
     Json,
@@ -56,7 +58,11 @@ app = typer.Typer(
 
 
 DocumentArgument = Annotated[
-    str, typer.Argument(metavar="FILE|URL", help="A Setup.config: its path, the folder that holds it, or its address.")
+    str,
+    typer.Argument(
+        metavar="FILE|URL",
+        help="The address of a customer's page, or a Setup.config: its path, its folder, or its address.",
+    ),
 ]
 CheckedArgument = Annotated[
     str,
@@ -148,9 +154,8 @@ def resolve_command(
     with reporting(as_json):
         session = _session(set_values, proxy, ca_file)
         with Sources(session.settings, jobs=jobs) as sources:
-            read = read_document(document, sources)
-            plan = resolve(read, with_address(session.identifiers, read), sources)
-            plan = replace(plan, files=sources.measured(plan.files), warnings=(*session.warnings, *plan.warnings))
+            plan = _plan(document, session, sources)
+            plan = replace(plan, files=sources.measured(plan.files))
         if as_json:
             write_json(plan_json(plan))
         else:
@@ -159,7 +164,7 @@ def resolve_command(
 
 @app.command(
     "install",
-    epilog="Example: micce-deploy install http://server/Setup.config --to ./client",
+    epilog="Example: micce-deploy install http://server/MiCCEInstallation/install/acmecorp --to ./client",
 )
 def install_command(
     document: DocumentArgument,
@@ -189,9 +194,7 @@ def install_command(
             workers = stack.enter_context(Workers.prestart((Scheme.HTTP,))) if may_be_large(options) else None
             sources = stack.enter_context(Sources(session.settings, jobs=jobs))
             tell(Phase("ask", 0, None))
-            read = read_document(document, sources)
-            plan = resolve(read, with_address(session.identifiers, read), sources)
-            plan = replace(plan, warnings=(*session.warnings, *plan.warnings))
+            plan = _plan(document, session, sources)
             result = install(plan, options, session.settings, session.host, tell, workers)
         if as_json:
             write_json(result_json(result), indent=False)
@@ -215,6 +218,18 @@ def doctor_command(as_json: JsonOption = False) -> None:
 def main() -> None:
     """The console script."""
     app()
+
+
+def _plan(document: str, session: Session, sources: Sources) -> Plan:
+    """What is to be installed from a Setup.config or from what a server published; raises `MicceError`."""
+    address = published_address(document)
+    if address is None:
+        read = read_document(document, sources)
+        plan = resolve(read, with_address(session.identifiers, read), sources)
+    else:
+        manifest = read_manifest(address, sources, session.state)
+        plan = plan_of(manifest, address, session.identifiers, sources)
+    return replace(plan, warnings=(*session.warnings, *plan.warnings))
 
 
 def _session(set_values: list[str], proxy: str, ca_file: str) -> Session:

@@ -9,7 +9,7 @@ it; a full disk ends everything at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -19,7 +19,7 @@ from deploy.disk import disk_full, free_space
 from deploy.errors import Problem, TargetError, error
 from deploy.events import Event, Failed, Progress, Retrying, Stopped
 from deploy.fetch import Opener
-from deploy.jobs import FetchJob, Task
+from deploy.jobs import FetchJob, StagedFile, Task
 from deploy.messages import Outcome, Report
 from deploy.pool import WorkerProcess, Workers
 from deploy.stage import Stage
@@ -104,6 +104,7 @@ def download(
     *,
     workers: Workers | None = None,
     opener: Opener | None = None,
+    staged: Mapping[str, StagedFile] | None = None,
 ) -> Iterator[Event]:
     """Fetch every job into `stage`; nothing happens before the first event is asked for.
 
@@ -113,16 +114,18 @@ def download(
     KeyboardInterrupt, stops everything and leaves the stage to the next run.
 
     `workers` are processes started before, ended here; `opener` makes transports instead of the
-    registry, in this process only. Raises `TargetError` (disk-full, cannot-write, in-the-way, busy,
-    worker-lost), `ValueError` for two jobs with one key.
+    registry, in this process only; `staged` is what the caller loaded from the stage already. Raises
+    `TargetError` (disk-full, cannot-write, in-the-way, busy, worker-lost), `ValueError` for two jobs
+    with one key.
     """
     options = options or DownloadOptions()
     try:
         keys = {job.key for job in jobs}
         if len(keys) != len(jobs):
             raise ValueError("two jobs with one key")
-        stage.create()
-        staged = stage.load(keys)
+        if staged is None:
+            stage.create()
+            staged = stage.load(keys)
         tasks = sorted((Task(job, staged.get(job.key)) for job in jobs), key=_size)
         _check_room(tasks, stage)
         threads_only = opener is not None or not _pays(tasks, options, workers)

@@ -27,14 +27,18 @@ from deploy.host.contract import Host
 from deploy.inventory import LocalFile
 from deploy.jobs import FetchJob, source_of
 from deploy.lock import only_one
-from deploy.plan import Plan
+from deploy.packs import PackSettings, fetch_packed
+from deploy.plan import Plan, PlannedFile, Promise
 from deploy.record import InstalledFile
 from deploy.relpath import RelPath, fold
+from deploy.runs import PackedFile
 from deploy.stage import Stage
 from deploy.transport.contract import TransportSettings
+from deploy.transport.registry import open_transport
 
 STAGING = ".micce-staging"
 LONGEST_PLAIN = 200  # MAX_PATH less what staging and change add
+_NO_PROMISE = Promise(Sha256(""), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ class _Work:
         held = {}
         for key, file in self._files.items():
             known = installed.get(key)
-            if known is None or known.source != source_of(file.source):
+            if known is None or not _is_of(known, file):
                 continue
             local = inventory.look(self._base, file.output)
             if local != LocalFile(known.size, known.mtime_ns):
@@ -183,6 +187,13 @@ class _Work:
         jobs = []
         for key, file in self._files.items():
             mine = held.get(key)
+            if file.promise is not None:
+                if mine is None:
+                    promise = file.promise
+                    jobs.append(
+                        FetchJob(str(file.output), file.source, file.validators, None, promise.size, promise.sha256)
+                    )
+                continue
             state = Freshness.STALE if mine is None else freshness(mine.validators, mine.recorded_at, file.validators)
             if state is not Freshness.FRESH:
                 unless = mine.validators if mine is not None and state is Freshness.ASK else None
@@ -220,20 +231,43 @@ class _Work:
 
     def _events(self, jobs: Sequence[FetchJob]) -> Iterator[Event]:
         """Download; a full disk is given back at once, for whatever else runs on this machine needs it more."""
+        options = self._options.download
+        packed = [self._packed(job) for job in jobs if self._promise(job).pack is not None]
+        single = [job for job in jobs if self._promise(job).pack is None]
         try:
-            yield from download(jobs, self._stage, self._settings, self._options.download, workers=self._workers)
+            if not packed:
+                yield from download(jobs, self._stage, self._settings, options, workers=self._workers)
+                return
+            self._stage.create()
+            staged = self._stage.load([job.key for job in jobs])
+            settings = PackSettings(self._settings, options.retry, options.jobs, options.limit_rate)
+            yield from fetch_packed(packed, self._stage, staged, settings, open_transport)
+            if single:
+                yield from download(single, self._stage, self._settings, options, workers=self._workers, staged=staged)
         except TargetError as wrong:
             if wrong.code == "disk-full":
                 self._stage.discard()
             raise
 
+    def _promise(self, job: FetchJob) -> Promise:
+        return self._files[fold(job.key)].promise or _NO_PROMISE
+
+    def _packed(self, job: FetchJob) -> PackedFile:
+        promise = self._promise(job)
+        assert promise.pack is not None
+        return PackedFile(job.key, promise.pack, promise.offset, promise.size, promise.sha256)
+
     def _placed(self, fetched: Sequence[Fetched]) -> tuple[list[InstalledFile], tuple[Problem, ...]]:
         """Put the staged files in place, all or none, and look at them; returns warnings besides."""
         self._tell(Phase("place", len(fetched), None))
         pairs = [(one, self._files[fold(one.key)].output) for one in fetched]
-        steps = [Put(output, one.path, one.sha256, one.size, one.validators.modified) for one, output in pairs]
+        steps = [Put(output, one.path, one.sha256, one.size, self._modified(one)) for one, output in pairs]
         warnings = apply(self._base, steps)
         return [self._seen(one, output) for one, output in pairs], warnings
+
+    def _modified(self, one: Fetched) -> float | None:
+        file = self._files[fold(one.key)]
+        return one.validators.modified if file.promise is None else file.validators.modified
 
     def _seen(self, one: Fetched, output: RelPath) -> InstalledFile:
         """The record of a file that was just placed, which is looked at for that."""
@@ -248,6 +282,13 @@ class _Work:
         after = {**before, **{file.key: file for file in now}}
         warnings = record.save(self._record, self._base, after)
         return (*warnings, *self._stage.discard())
+
+
+def _is_of(known: InstalledFile, file: PlannedFile) -> bool:
+    """Whether an installed file came from where the plan takes it from, or is promised with its very digest."""
+    if file.promise is not None:
+        return known.sha256 == file.promise.sha256
+    return known.source == source_of(file.source)
 
 
 def may_be_large(options: InstallOptions) -> bool:

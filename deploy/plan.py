@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from deploy.config.model import Execute, FileEntry, SetupConfig
+from deploy.digest import Sha256
 from deploy.errors import ConfigError, Problem, error, warning
 from deploy.relpath import RelPath, segment_problem
 from deploy.transport.contract import Listing, Validators, presentable
@@ -63,6 +64,19 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """What a manifest promises of a file: `size` in bytes, and where it lies if not in a file of its own.
+
+    `pack` is a file that holds many, and this one from `offset` on.
+    """
+
+    sha256: Sha256
+    size: int
+    pack: Location | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedFile:
     """One file to have: from where, under which name, and the 1-based `<file>` and line it comes from."""
 
@@ -71,6 +85,7 @@ class PlannedFile:
     validators: Validators
     entry: int
     line: int | None = None
+    promise: Promise | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +129,22 @@ def selections(config: SetupConfig) -> tuple[tuple[Selection, ...], tuple[Proble
     return tuple(ready), tuple(problems)
 
 
-def build_plan(config: SetupConfig, findings: Iterable[Findings]) -> tuple[Plan, tuple[Problem, ...]]:
-    """Turn the sources' answers into a plan.
+def build_plan(
+    config: SetupConfig, findings: Iterable[Findings], promised: Iterable[PlannedFile] = ()
+) -> tuple[Plan, tuple[Problem, ...]]:
+    """Turn the sources' answers into a plan, together with files that a manifest promised.
 
     Returns the plan of everything that could be resolved and every error; with an error the plan
     must not be carried out. Warnings are in the plan.
     """
     problems: list[Problem] = []
-    files: list[PlannedFile] = []
+    files: list[PlannedFile] = [*promised]
     for finding in findings:
         taken, said = _taken(finding)
         files.extend(taken)
         line = finding.selection.entry.line
         problems.extend(problem.at(config.name, line) for problem in (*finding.problems, *said))
+    files.sort(key=lambda file: file.entry)
     kept, overwritten, clashes = _later_wins(_one_spelling(files))
     problems.extend(clash.at(config.name) for clash in clashes)
     plan = Plan(

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli import JsonOption, reporting
-from deploy.errors import MicceError, TargetError
+from deploy.errors import MicceError, TargetError, UsageError, error
 from deploy.host.current import current
 from deploy.machine_file import gather_machine, transport_settings
 from deploy.progress import progress
-from deploy.publish_rendering import publish_json, telling, write_published
 from deploy.rendering import write_json, write_problems
-from deploy.site.customers import Customers
-from deploy.site.customers_change import unknown_customer
-from deploy.site.customers_folder import no_repository
-from deploy.site.model import Customer
-from deploy.site.publish import Means, publish
-from deploy.site.server_file import find_settings
+
+if TYPE_CHECKING:
+    from deploy.site.customers import Customers
+    from deploy.site.model import Customer
 
 EPILOG = "Example: micce-deploy publish acmecorp --to s3://bucket/clients"
 
@@ -53,6 +51,12 @@ def publish_command(
     as_json: JsonOption = False,
 ) -> None:
     """Publish what the Setup.config of each customer means now. Exit code 1 where a customer could not be."""
+    from deploy.publish_rendering import publish_json, telling, write_published
+    from deploy.site.customers import Customers
+    from deploy.site.customers_folder import no_repository
+    from deploy.site.publish import Means, publish
+    from deploy.site.server_file import find_settings
+
     with reporting(as_json):
         host = current()
         found = find_settings(host, settings_file, root=root)
@@ -65,6 +69,9 @@ def publish_command(
         write_problems(() if customers else directory.refused())
         target = None
         if to:
+            if find_spec("fsspec") is None:
+                hint = 'install the extra "server": py -m pip install "micce-deployment[server]"'
+                raise UsageError(error("missing-package", "copying elsewhere needs the package fsspec", hint))
             from deploy.site.remote import open_target, push
 
             target = open_target(to)
@@ -72,7 +79,12 @@ def publish_command(
         with progress(as_json=False) as shown:
             tell = telling(shown)
             result = publish(settings, wanted, tell, complete=not customers, verify=verify, means=means)
-            copied = None if target is None else push(settings.published, target, tell)
+            try:
+                copied = None if target is None else push(settings.published, target, tell)
+            except MicceError:
+                if not as_json:
+                    write_published(result, None)
+                raise
         if as_json:
             write_json(publish_json(result, copied))
         else:
@@ -83,6 +95,8 @@ def publish_command(
 
 def _wanted(directory: Customers, root: Path, ids: list[str]) -> tuple[Customer, ...]:
     """The customers that are named, each once, or all; raises `TargetError` for all that are unknown."""
+    from deploy.site.customers_change import unknown_customer
+
     if not ids:
         return directory.all()
     wanted: dict[str, Customer] = {}

@@ -22,12 +22,6 @@ from hotfix.removal import UninstallPlan
 from hotfix.target import Target
 from hotfix.uninstall import Removed, uninstall
 
-_HALFWAY = error(
-    "stopped-halfway",
-    "stopped on request, and what had been done is not undone yet",
-    "run `micce-hotfix recover`, or the same command again: that comes first",
-)
-
 
 def recover_logged(target: Target, log: Log, tell: Tell, *, insist: bool = False) -> Recovery:
     """`hotfix.recovery.recover`, with what it did in the log; what is planned next is planned on a whole machine.
@@ -83,6 +77,11 @@ def uninstall_logged(plan: UninstallPlan, target: Target, log: Log, tell: Tell, 
     return removed
 
 
+def _halfway() -> Problem:
+    hint = "run `micce-hotfix recover`, or the same command again: that comes first"
+    return error("stopped-halfway", "stopped on request, and what had been done is not undone yet", hint)
+
+
 @contextmanager
 def _in_log(target: Target, log: Log, known: Sequence[Problem] = ()) -> Iterator[None]:
     """Whatever ends the work inside is in the log; `known` are there already."""
@@ -93,7 +92,7 @@ def _in_log(target: Target, log: Log, known: Sequence[Problem] = ()) -> Iterator
         raise
     except KeyboardInterrupt:
         halfway = is_unfinished(target)
-        said = (_HALFWAY,) if halfway else (error("interrupted", "stopped on request; nothing was changed", ""),)
+        said = (_halfway(),) if halfway else (error("interrupted", "stopped on request; nothing was changed", ""),)
         log.problems(said)
         if halfway:
             raise TargetError(said) from None

@@ -1,23 +1,22 @@
-"""make demo: a small client installation from a local server, then a hotfix for a server with a running service.
+"""make demo: a server with a new customer, a client installed from its page, and a hotfix for a server.
 
 Everything happens below .demo/ and on the loopback interface; the commands are the public ones.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from demo_hotfix import HotfixDemo
@@ -26,6 +25,10 @@ ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / ".demo"
 SERVER = DEMO / "server"
 CLIENT = DEMO / "client"
+REPOSITORY = DEMO / "WebDeployment"
+SETTINGS = DEMO / "server.toml"
+ACCESS = DEMO / "access.log"
+CUSTOMER = "acmecorp"
 MARKER = "ClientSetup.ran.txt"
 WINDOWS = os.name == "nt"
 RELEASED = 1_718_000_000  # a day in June 2024, POSIX seconds
@@ -92,44 +95,14 @@ type ClientSetup.ini >> "{MARKER}"\r
 """
 
 
-class DemoServer(ThreadingHTTPServer):
-    """Serves a folder on a free loopback port and counts the files it sent."""
-
-    daemon_threads = True
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), partial(CountingHandler, directory=str(folder)))
-        self.files_sent = 0
-
-    @property
-    def address(self) -> str:
-        """The server's URI without a last slash."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class CountingHandler(SimpleHTTPRequestHandler):
-    """Python's own index pages and files; counts instead of logging."""
-
-    protocol_version = "HTTP/1.1"
-    server: DemoServer
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Count a file whose contents are sent."""
-        if self.command == "GET" and code == HTTPStatus.OK and not self.path.endswith("/"):
-            self.server.files_sent += 1
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
 def make_server_tree(folder: Path) -> None:
     """The two shares of a MiCC Enterprise server, with made-up contents that are always the same."""
     contents = random.Random("MiCC Enterprise 9.6")
     for name, size in CLIENT_FILES.items():
-        path = folder / "MiCCEInstallation" / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(contents.randbytes(size))
-    client = folder / "MiCCEInstallation" / "NextCCClient"
+    client = folder / "NextCCClient"
     client.joinpath("ClientSetup.ini").write_text(CLIENT_SETUP_INI, "utf-8")
     if WINDOWS:
         client.joinpath("ClientSetup.cmd").write_bytes(CLIENT_SETUP_CMD.encode())
@@ -139,36 +112,95 @@ def make_server_tree(folder: Path) -> None:
         os.utime(path, (RELEASED, RELEASED))
 
 
-@contextmanager
-def serving(folder: Path) -> Iterator[DemoServer]:
-    """Serve `folder` until the block ends."""
-    with DemoServer(folder) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+def make_repository() -> str:
+    """The repository with the default tenant, and server.toml; returns the server's address.
 
-
-def write_setup_config() -> Path:
-    """The default configuration; on Windows the command is a .cmd, since nothing real is installed."""
+    On Windows the command is a .cmd, since nothing real is installed.
+    """
     text = (ROOT / "WebDeployment" / "Default" / "Setup.config").read_text("utf-8")
-    config = DEMO / "Setup.config"
-    config.write_text(text.replace("ClientSetup.exe", "ClientSetup.cmd") if WINDOWS else text, "utf-8")
-    return config
+    default = REPOSITORY / "Default"
+    default.mkdir(parents=True)
+    default.joinpath("Setup.config").write_text(text.replace("ClientSetup.exe", "ClientSetup.cmd") if WINDOWS else text)
+    shares = "".join(f"{name} = '{SERVER / name}'\n" for name in ("NextCCClient", "ScriptManager"))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    server = f"root = '{REPOSITORY}'\nport = {port}\nuri = '{address}'\nbroker = '127.0.0.1'\n"
+    SETTINGS.write_text(f"[server]\n{server}\n[shares]\n{shares}", "utf-8")
+    return address
 
 
-def run(program: str, *arguments: str, machine: Path, quiet: bool = False) -> None:
+def add_client_setup() -> None:
+    """Step 5 of the manual's example: the customer's ClientSetup.ini comes last, so that it wins."""
+    config = REPOSITORY / CUSTOMER / "Setup.config"
+    include = f"$(WebServerUri)/MiCCEInstallation/WebDeployment/{CUSTOMER}/ClientSetup.ini"
+    entry = f'  <file include="{include}" outputFolder="Solidus" />\n  </files>'
+    config.write_text(config.read_text("utf-8").replace("</files>", entry), "utf-8")
+
+
+@contextmanager
+def serving(machine: Path) -> Iterator[None]:
+    """Run `micce-deploy serve` until the block ends, which begins once the customer is published."""
+    log = DEMO / "serve.log"
+    print(
+        f"\n$ micce-deploy serve --settings {SETTINGS.relative_to(ROOT)} --access-log {ACCESS.relative_to(ROOT)}",
+        flush=True,
+    )
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(program("micce-deploy")), "serve", "--settings", str(SETTINGS), "--access-log", str(ACCESS)],
+            cwd=ROOT,
+            env=environment(machine),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait(process, log, f"{CUSTOMER}: published")
+            print(log.read_text("utf-8").rstrip())
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, said: str) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        if said in log.read_text("utf-8", "replace"):
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"The server did not start:\n{log.read_text('utf-8', 'replace')}")
+
+
+def sent() -> int:
+    """How many packs and files the server has sent."""
+    rows = [json.loads(line) for line in ACCESS.read_text("utf-8").splitlines()]
+    return sum(row["status"] in (200, 206) and "/published/" in row["path"] for row in rows)
+
+
+def program(name: str) -> Path:
+    """A command of the project as pip installed it."""
+    return Path(sysconfig.get_path("scripts")) / name
+
+
+def environment(machine: Path) -> dict[str, str]:
+    """What the commands see: the settings of this demo and nothing of this computer's."""
+    return {
+        **os.environ,
+        "MICCE_MACHINE": str(machine),
+        "MICCE_SERVER": str(SETTINGS),
+        "USERPROFILE": str(DEMO / "user"),
+    }
+
+
+def run(command: str, *arguments: str, machine: Path, quiet: bool = False) -> None:
     """Show a command, run it as a user would, and stop the demo when it fails; `quiet` does not show it."""
-    path = Path(sysconfig.get_path("scripts")) / program
     if not quiet:
-        print(f"\n$ {program} {shlex.join(arguments)}", flush=True)
-    environment = {**os.environ, "MICCE_MACHINE": str(machine), "USERPROFILE": str(DEMO / "user")}
-    done = subprocess.run([str(path), *arguments], cwd=ROOT, env=environment, check=False)
+        print(f"\n$ {command} {shlex.join(arguments)}", flush=True)
+    done = subprocess.run([str(program(command)), *arguments], cwd=ROOT, env=environment(machine), check=False)
     if done.returncode != 0:
-        raise SystemExit(f"\nThe demo stopped: {program} ended with exit code {done.returncode}.")
+        raise SystemExit(f"\nThe demo stopped: {command} ended with exit code {done.returncode}.")
 
 
 def show_tree(folder: Path) -> None:
@@ -192,21 +224,21 @@ def check_installed() -> None:
     shares = {"NextCCClient": CLIENT / "Solidus", "ScriptManager": CLIENT / "ScriptManager"}
     for name in CLIENT_FILES:
         share, _, rest = name.partition("/")
-        if (shares[share] / rest).read_bytes() != (SERVER / "MiCCEInstallation" / name).read_bytes():
+        if (shares[share] / rest).read_bytes() != (SERVER / name).read_bytes():
             raise SystemExit(f"{shares[share] / rest} differs from the server's")
     print(f"\n{len(CLIENT_FILES)} files compared with the server's: all equal. What the command left behind:")
     print("".join(f"    {line}\n" for line in (CLIENT / "Solidus" / MARKER).read_text("utf-8").splitlines()), end="")
 
 
-def show_next_steps(config: str) -> None:
+def show_next_steps() -> None:
     """Say where everything lies and what to try."""
     print(f"\nEverything lies in {DEMO.relative_to(ROOT)}{os.sep}:")
-    print("    server        what was served\n    client        what was installed")
-    print("    state         what is remembered of it\n    Setup.config  what was asked for")
+    print("    WebDeployment the customers, a folder each\n    server        the folders that are served")
+    print("    client        what was installed\n    state         what is published, and what is remembered")
     print("    hotfix        a server, a hotfix for it and the zip that was built of it")
     print("    user          the log of the hotfix installer")
     print("Next:")
-    print(f"    change {config}, then: .venv/bin/micce-deploy check {config}")
+    print(f"    MICCE_SERVER={SETTINGS.relative_to(ROOT)} .venv/bin/micce-deploy serve, and open the address it says")
     print("    .venv/bin/micce-deploy --help; docs/index.md")
 
 
@@ -216,28 +248,33 @@ def main() -> int:
     shutil.rmtree(DEMO, ignore_errors=True)
     CLIENT.mkdir(parents=True)
     make_server_tree(SERVER)
+    address = make_repository()
     machine = DEMO / "machine.toml"
     machine.write_text(f"state = '{DEMO / 'state'}'\n", "utf-8")
-    config = str(write_setup_config().relative_to(ROOT))
     target = str(CLIENT.relative_to(ROOT))
-    with serving(SERVER) as server:
-        print(
-            f"A stand-in for a MiCC Enterprise server, with {len(CLIENT_FILES) + 2} files, answers at {server.address}."
-        )
-        install = ("install", config, "--set", f"WebServerUri={server.address}", "--to", target)
-        run("micce-deploy", "check", config, "--set", f"WebServerUri={server.address}", machine=machine)
-        run("micce-deploy", *install, machine=machine)
+    ini = str((REPOSITORY / CUSTOMER / "ClientSetup.ini").relative_to(ROOT))
+    print("A server for many customers gets one more: ACME Corporation, tenant 1.")
+    run("micce-deploy", "customers", "add", CUSTOMER, "--name", "ACME Corporation", "--tenant-id", "1", machine=machine)
+    features = ("--feature", "Agent", "--feature", "InformationManager")
+    run("micce-deploy", "clientsetup", CUSTOMER, *features, "--out", ini, machine=machine)
+    add_client_setup()
+    check = ("check", str(REPOSITORY.relative_to(ROOT)), "--offline", "--set", f"WebServerUri={address}")
+    run("micce-deploy", *check, machine=machine)
+    with serving(machine):
+        page = f"{address}/MiCCEInstallation/install/{CUSTOMER}"
+        print(f"\nIts download page is at {page}. A client installs from there:")
+        run("micce-deploy", "install", page, "--to", target, machine=machine)
         check_installed()
-        sent = server.files_sent
-        print(f"\nThe server sent {sent} files. The same again, with nothing changed on the server:")
-        run("micce-deploy", *install, machine=machine)
-        if server.files_sent != sent:
-            raise SystemExit(f"{server.files_sent - sent} files were sent again")
+        before = sent()
+        print(f"\nThe server sent {before} packs and files. The same again, with nothing changed on the server:")
+        run("micce-deploy", "install", page, "--to", target, machine=machine)
+        if sent() != before:
+            raise SystemExit(f"{sent() - before} files were sent again")
         print("The server sent no file.")
     show_tree(CLIENT)
     print("\nA hotfix for a server, whose Router service runs:")
     HotfixDemo(DEMO / "hotfix", run).show()
-    show_next_steps(config)
+    show_next_steps()
     return 0
 
 

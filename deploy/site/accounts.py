@@ -204,14 +204,14 @@ class Accounts:
         locked_until, row = self.file.change(admit)
         whose = "an unknown account" if row is None else f"account {quoted(row.name)}"
         if locked_until is not None:
-            _LOGGER.warning("refused %s from %s: locked", whose, quoted(attempt.address))
+            _LOGGER.log(logging.WARNING, "refused %s from %s: locked", whose, quoted(attempt.address))
             return Refused(_time(locked_until))
         matched = self._passwords.matches(None if row is None else row.hash, password)
         outcome = self._succeed(attempt, row, password, now) if matched and row is not None else None
         if outcome is None:
-            _LOGGER.warning("refused %s from %s: wrong name or password", whose, quoted(attempt.address))
+            _LOGGER.log(logging.WARNING, "refused %s from %s: wrong name or password", whose, quoted(attempt.address))
             return Refused()
-        _LOGGER.info("admitted %s from %s", whose, quoted(attempt.address))
+        _LOGGER.log(logging.INFO, "admitted %s from %s", whose, quoted(attempt.address))
         return outcome
 
     def _succeed(self, attempt: Attempt, row: _Row, password: str, now: int) -> SignedIn | None:

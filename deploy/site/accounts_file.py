@@ -50,7 +50,7 @@ _SCHEMA = (
 )
 _SECRET_SIZE = 32
 _HEADER_SIZE = 100
-_VERSIONS = slice(18, 20)  # of who may write and read it: https://www.sqlite.org/fileformat.html
+_VERSIONS_AT = 18  # of who may write and read it: https://www.sqlite.org/fileformat.html
 # Result codes: https://www.sqlite.org/rescode.html
 _DAMAGED = frozenset(
     {
@@ -149,7 +149,7 @@ class AccountsFile:
         """With an unknown version in its header a file would be read, and be said to be write-protected."""
         with self.path.open("rb") as file:
             header = file.read(_HEADER_SIZE)
-        if len(header) < _HEADER_SIZE or not set(header[_VERSIONS]) <= {1, 2}:
+        if len(header) < _HEADER_SIZE or not set(header[_VERSIONS_AT : _VERSIONS_AT + 2]) <= {1, 2}:
             raise DamagedError("the header of another file")
 
     def _make(self) -> None:
@@ -197,7 +197,12 @@ class AccountsFile:
                 fsync_folder(self.path.parent)
         except OSError as wrong:
             raise target_error(wrong, wrong.filename or self.path) from wrong
-        _LOGGER.error("%s was damaged and is set aside as %s; nobody can sign in until accounts are added", NAME, aside)
+        _LOGGER.log(
+            logging.ERROR,
+            "%s was damaged and is set aside as %s; nobody can sign in until accounts are added",
+            NAME,
+            aside,
+        )
 
     def _rename_journal(self, stamp: str) -> None:
         with suppress(FileNotFoundError):

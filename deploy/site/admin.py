@@ -83,7 +83,7 @@ class Admin:
             return self._read(ask, session) if ask.method in _READ else self._change(ask, session)
         except TargetError as wrong:
             for problem in wrong.problems:
-                _LOGGER.error("the accounts cannot be used: %s", problem)
+                _LOGGER.log(logging.ERROR, "the accounts cannot be used: %s", problem)
             return _plain("The accounts cannot be used at this moment. The log of the server says why.", 503)
 
     def _to_sign_in(self, ask: Ask, session: Session | None) -> Response:

@@ -111,7 +111,7 @@ class PublishNow:
         except TargetError as wrong:
             # Another one runs, which the page shows, or nothing can be written here.
             for problem in wrong.problems:
-                _LOGGER.warning("publishing was not begun or not noted: %s", problem)
+                _LOGGER.log(logging.WARNING, "publishing was not begun or not noted: %s", problem)
         finally:
             noted.set()
 

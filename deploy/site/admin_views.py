@@ -15,6 +15,8 @@ from deploy.machine import Role
 from deploy.site.model import APPLICATION_ROOT, Customer, CustomerDirectory, Publication, Release, ServerSettings
 from deploy.site.repository_check import check_customer
 
+_Seen = tuple[Customer, tuple[int, ...], tuple[int, ...]]
+
 
 class State(enum.StrEnum):
     """How usable a customer's folder is: errors are those beside the Setup.config, whose own break the customer."""
@@ -113,10 +115,14 @@ class AdminViews:
         self._settings = settings
         self._customers = customers
         self._publication = publication
+        self._judged: dict[str, tuple[_Seen, tuple[Problem, ...]]] = {}
 
     def customers(self) -> tuple[CustomerView, ...]:
         """Every customer, broken ones too, by id."""
-        return tuple(self._view(one) for one in self._customers.all())
+        found = self._customers.all()
+        for id in frozenset(tuple(self._judged)) - {one.id for one in found}:
+            self._judged.pop(id, None)
+        return tuple(self._view(one) for one in found)
 
     def customer(self, id: str) -> CustomerView | None:
         """The customer with this id in any case."""
@@ -175,7 +181,26 @@ class AdminViews:
         return (*links, Link("ClientSetup.ini that clients get", address))
 
     def _view(self, customer: Customer) -> CustomerView:
-        return CustomerView(customer, check_customer(customer).problems, self._publication.release(customer.id))
+        return CustomerView(customer, self._problems(customer), self._publication.release(customer.id))
+
+    def _problems(self, customer: Customer) -> tuple[Problem, ...]:
+        """Every problem of a customer, judged again when one of its files changed: views take a while."""
+        seen = (customer, _mark(customer.client_ini), _mark(customer.view))
+        known = self._judged.get(customer.id)
+        if known is not None and known[0] == seen:
+            return known[1]
+        problems = check_customer(customer).problems
+        self._judged[customer.id] = (seen, problems)
+        return problems
+
+
+def _mark(path: Path | None) -> tuple[int, ...]:
+    """What changes with a file, empty where there is none to be seen."""
+    try:
+        found = None if path is None else path.stat()
+    except OSError:
+        found = None
+    return () if found is None else (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def hotfix_state(entry: CatalogEntry, catalog: Catalog) -> str:

@@ -6,6 +6,7 @@ pages are Starlette's requests and responses.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from deploy.errors import TargetError
 from deploy.manifest import CUSTOMERS, MANIFEST, OBJECTS, PACKS
 from deploy.site.access import AccessLog, Visit
 from deploy.site.address import parse_path
@@ -25,7 +27,7 @@ from deploy.site.headers import FILE_HEADERS, PAGE_HEADERS, STRICT_TRANSPORT
 from deploy.site.metrics import Metrics
 from deploy.site.model import APPLICATION_ROOT, DEFAULT_CUSTOMER, CustomerDirectory, Publication, ServerSettings
 from deploy.site.pages import Pages
-from deploy.site.shares import OpenFile, customer_file, open_file
+from deploy.site.shares import OpenFile, customer_file, open_file, own_file
 
 STATIC = Path(__file__).parent / "static"
 RETRY_SECONDS = "5"
@@ -33,6 +35,8 @@ _FILE_FIELDS = tuple((name.lower().encode(), value.encode()) for name, value in 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _READ = ("GET", "HEAD")
 _FORM = ("GET", "HEAD", "POST")
+
+_LOG = logging.getLogger("micce.site")
 
 Segments = tuple[str, ...]
 Handler = Callable[["Visitor", Segments], Awaitable[None]]
@@ -89,7 +93,7 @@ class Application:
             "manifest": ("manifest", _READ, self._manifest),
             "published": ("content", _READ, self._published),
             "webdeployment": ("file", _READ, self._customer_file),
-            "hotfixes": ("hotfix", _READ, self._files_of(parts.settings.hotfixes)),
+            "hotfixes": ("hotfix", _READ, self._files_of(parts.settings.hotfixes, own_file)),
             "programs": ("program", _READ, self._files_of(parts.settings.programs)),
             "static": ("static", _READ, self._files_of(STATIC)),
         } | {share.name.casefold(): ("file", _READ, self._files_of(share.folder)) for share in parts.settings.shares}
@@ -113,6 +117,10 @@ class Application:
         visitor = Visitor(scope, receive, counting)
         try:
             visit.kind = await self._dispatch(visitor)
+        except TargetError as wrong:
+            for problem in wrong.problems:
+                _LOG.error("%s", problem)
+            await visitor.answer(_not_now())
         except Exception:
             if not visit.status:
                 await visitor.answer(PlainTextResponse("Something went wrong here. It has been noted.", 500))
@@ -189,21 +197,21 @@ class Application:
 
     async def _send_manifest(self, visitor: Visitor, customer: str) -> None:
         release = self._parts.publication.release(customer)
-        opened = None if release is None else open_file(release.manifest.parent, (release.manifest.name,))
-        if release is None or opened is None:
+        opened = None if release is None else own_file(release.manifest.parent, (release.manifest.name,))
+        if opened is None:
             if self._parts.customers.find(customer) is None:
                 await self._not_found(visitor)
             else:
                 await visitor.answer(_not_yet())
             return
-        await self._send(visitor, opened, etag=release.etag)
+        await self._send(visitor, opened)
 
     async def _published(self, visitor: Visitor, rest: Segments) -> None:
         match rest:
             case (str(kind), str(start), str(digest)) if (
                 kind in (PACKS, OBJECTS) and _DIGEST.fullmatch(digest) and digest.startswith(start) and len(start) == 2
             ):
-                opened = open_file(self._parts.settings.published, rest)
+                opened = own_file(self._parts.settings.published, rest)
                 if opened is None:
                     await self._not_found(visitor)
                 else:
@@ -221,9 +229,11 @@ class Application:
         else:
             await self._send(visitor, opened)
 
-    def _files_of(self, folder: Path | None) -> Handler:
+    def _files_of(
+        self, folder: Path | None, opening: Callable[[Path, Segments], OpenFile | None] = open_file
+    ) -> Handler:
         async def answer(visitor: Visitor, rest: Segments) -> None:
-            opened = None if folder is None or not rest else open_file(folder, rest)
+            opened = None if folder is None or not rest else opening(folder, rest)
             if opened is None:
                 await self._not_found(visitor)
             else:
@@ -247,6 +257,11 @@ class Application:
 
 def _not_allowed(methods: tuple[str, ...]) -> Response:
     return PlainTextResponse("This address is only read.", 405, headers={"Allow": ", ".join(methods)})
+
+
+def _not_now() -> Response:
+    text = "This file cannot be read at this moment. Try again."
+    return PlainTextResponse(text, 503, headers={"Retry-After": RETRY_SECONDS})
 
 
 def _not_yet() -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,34 +18,27 @@ from deploy.config.clientini import (
     RunAs,
     Updater,
 )
+from deploy.config.model import DEFAULT_TENANT
+from deploy.errors import Problem
 from deploy.site.model import Customer, ServerSettings
 
-LARGEST_FORM = 64 * 1024
+LARGEST_FORM = 64 * 1024  # bytes
 MOST_FIELDS = 60
+PROOF_FIELD = "token"
 
-FEATURES: Sequence[tuple[str, str]] = (
-    ("Agent", "Agent"),
-    ("ConfigurationManager", "Configuration Manager"),
-    ("InformationManager", "Information Manager"),
-    ("ReportManager", "Report Manager"),
-    ("ScriptManager", "Script Manager"),
-    ("DatabaseMaintenanceUtility", "Database Maintenance Utility"),
-    ("TenantClientConfiguration", "Tenant Client Configuration"),
-)
-FORMATS: Sequence[tuple[str, str, str]] = (
-    ("none", "Not at all", "The user is asked for it during the installation."),
+FORMATS: Sequence[tuple[PasswordFormat, str, str]] = (
+    (PasswordFormat.NONE, "Not at all", "The user is asked for it during the installation."),
     (
-        "obfuscated",
+        PasswordFormat.OBFUSCATED,
         "Obfuscated",
-        "This hides it from a casual look only: whoever has the file can read it. Use an account that may install "
-        "software and nothing else, and change its password often.",
+        "This hides it from a casual look only: whoever has the file can find it out.",
     ),
-    ("plain", "As it is", "Everybody who opens the file reads it."),
+    (PasswordFormat.PLAIN, "As it is", "Whoever opens the file reads it."),
 )
-REBOOTS: Sequence[tuple[str, str]] = (
-    ("suppress", "Do not restart"),
-    ("prompt", "Ask the user"),
-    ("force", "Restart"),
+REBOOTS: Sequence[tuple[Reboot, str]] = (
+    (Reboot.SUPPRESS, "Do not restart"),
+    (Reboot.PROMPT, "Ask the user"),
+    (Reboot.FORCE, "Restart without asking"),
 )
 _FIELDS: Mapping[tuple[str, str], str] = {
     ("RunAs", "Account"): "account",
@@ -55,7 +48,13 @@ _FIELDS: Mapping[tuple[str, str], str] = {
     ("Options", "InstallDir"): "install_dir",
     ("Options", "LogFile"): "log_file",
 }
-_ANCHORS = {"feature": "features", "password_format": "format-none"}
+_SAID: Mapping[str, str] = {
+    "feature": "Choose one feature at least.",
+    "password_format": "A password was typed, and the file is not to hold it. Choose how it stands in the file, "
+    "or leave the password empty.",
+}
+"""Where the words of the rules are those of somebody who writes the file by hand."""
+_ANCHORS = {"feature": "feature-Agent", "password_format": "format-none"}
 _START = {
     "password_format": "none",
     "reboot": "suppress",
@@ -68,36 +67,74 @@ _Choice = TypeVar("_Choice", Reboot, PasswordFormat)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What stands in the fields, and what is wrong with them by the name of the field. The password is never shown."""
+    """What stands in the fields, and what is wrong with them by the name of the field.
+
+    `others` are problems that no field can put right. `values` may hold a password, which is never shown.
+    """
 
     values: Mapping[str, str] = field(default_factory=lambda: dict(_START), repr=False)
-    features: frozenset[str] = frozenset({"Agent"})
+    features: frozenset[str] = frozenset({Feature.AGENT.value})
     faults: Mapping[str, str] = field(default_factory=dict)
+    others: Sequence[str] = ()
 
     def value(self, name: str) -> str:
         """The text of a field, empty where there is none."""
         return self.values.get(name, "")
 
     def anchor(self, name: str) -> str:
-        """The id of the element a fault of this field is about."""
+        """The id of the element to go to for a fault of this field."""
         return _ANCHORS.get(name, name)
+
+    def with_faults(self, setup: ClientSetup) -> Form:
+        """The same with everything that is wrong with the values it gave."""
+        faults: dict[str, str] = {}
+        others: list[str] = []
+        for fault in clientini.faults(setup):
+            name = _FIELDS.get((fault.section, fault.key))
+            if name is None:
+                others.append(_sentences(fault.problem))
+            else:
+                faults.setdefault(name, _SAID.get(name) or _sentences(fault.problem))
+        return replace(self, faults=faults, others=others)
+
+    def without_password(self) -> Form:
+        """The same as it may be shown again."""
+        return replace(self, values={name: text for name, text in self.values.items() if name != "password"})
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether something is wrong."""
+        return bool(self.faults or self.others)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the file says by itself, for people; None is not known to the server and stands in no line of the file."""
+
+    customer: str
+    tenant: int
+    web_server: str | None
+    broker: str | None
+
+
+def facts_of(customer: Customer, settings: ServerSettings) -> Facts:
+    """What goes into every file of this customer."""
+    tenant = DEFAULT_TENANT if customer.config is None else customer.config.tenant_id
+    return Facts(customer.id, tenant, settings.uri, settings.broker)
 
 
 def form_of(pairs: Sequence[tuple[str, str]]) -> Form:
     """The fields as they were sent; of one sent twice the last counts, but for features."""
-    values = {name: text for name, text in pairs if name != "feature"}
+    values = {name: text for name, text in pairs if name not in ("feature", PROOF_FIELD)}
     return Form(values, frozenset(text for name, text in pairs if name == "feature"))
 
 
-def setup_of(form: Form, customer: Customer, settings: ServerSettings, now: datetime) -> ClientSetup:
-    """The values of the file; texts that are no choice of the form count as not chosen."""
-    config = customer.config
-    assert config is not None
+def setup_of(form: Form, facts: Facts, now: datetime) -> ClientSetup:
+    """The values of the file; a text that is no choice of the form counts as not chosen."""
     wanted = _chosen(PasswordFormat, form.value("password_format"), PasswordFormat.NONE)
-    account = form.value("account").strip() or None
     return ClientSetup(
-        General(customer.id, config.tenant_id, settings.uri, settings.broker, now),
-        RunAs(account, "" if wanted is PasswordFormat.NONE else form.value("password"), wanted),
+        General(facts.customer, facts.tenant, facts.web_server, facts.broker, now),
+        RunAs(form.value("account").strip() or None, form.value("password"), wanted),
         frozenset(one for one in Feature if one.value in form.features),
         Options(
             form.value("install_dir").strip() or None,
@@ -109,14 +146,8 @@ def setup_of(form: Form, customer: Customer, settings: ServerSettings, now: date
     )
 
 
-def faults_of(setup: ClientSetup) -> dict[str, str]:
-    """What is wrong, by the name of the field; what no field can put right stands under "account"."""
-    found: dict[str, str] = {}
-    for fault in clientini.faults(setup):
-        name = _FIELDS.get((fault.section, fault.key), "account")
-        said = f"{fault.problem.message[:1].upper()}{fault.problem.message[1:]}"
-        found.setdefault(name, f"{said}: {fault.problem.hint}" if fault.problem.hint else said)
-    return found
+def _sentences(problem: Problem) -> str:
+    return " ".join(f"{said[:1].upper()}{said[1:]}." for said in (problem.message, problem.hint) if said)
 
 
 def _chosen(kind: type[_Choice], text: str, otherwise: _Choice) -> _Choice:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.config.spelling import nearest
-from deploy.errors import quoted
+from deploy.errors import error, quoted
 from deploy.site.razor_tree import (
     AllOf,
     AnyOf,
@@ -35,11 +35,13 @@ from deploy.site.razor_tree import (
 DEEPEST = 50
 SHOWN = 60
 NAME = re.compile(r"[^\W\d]\w*")
-BLANKS = re.compile(r"(?:[\s\ufeff]+|//[^\r\n]*|/\*.*?\*/|@\*.*?\*@)+", re.DOTALL)
+# What is never closed reaches to the end, so that nothing is looked at twice.
+BLANKS = re.compile(r"(?:[\s\ufeff]+|//[^\r\n]*|/\*.*?(?:\*/|\Z)|@\*.*?(?:\*@|\Z))+", re.DOTALL)
 _TOKEN = re.compile(
     r"""(?P<name>[^\W\d]\w*)
-      | (?P<verbatim>@"(?:[^"]|"")*")
-      | (?P<string>"(?:[^"\\\r\n]|\\.)*")
+      | (?P<verbatim>@"(?:[^"]|"")*+")
+      | (?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*+")
+      | (?P<unclosed>@"(?:[^"]|"")*+|"(?:[^"\\\r\n]|\\[^\r\n])*+)
       | (?P<char>'(?:[^'\\\r\n]|\\.)')
       | (?P<number>\d+(?![\w.]))
       | (?P<sign>&&|\|\||==|!=|<=|>=|=>|\?\?|\?\.|\+\+|--|\+=|.)""",
@@ -62,11 +64,12 @@ class Token:
 
 
 class NotInSubsetError(Exception):
-    """What is written is no part of the subset. `code` and `hint` become those of the problem; `at` is where."""
+    """What is written is no part of the subset: the problem, without its line, and the place."""
 
     def __init__(self, at: int, message: str, hint: str = "", code: str = "razor-unsupported") -> None:
         super().__init__(message)
-        self.at, self.message, self.hint, self.code = at, message, hint, code
+        self.at = at
+        self.problem = error(code, message, hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,52 +1,43 @@
-"""Sending a file over ASGI by RFC 9110: conditions, one range, HEAD; without a web framework in between.
+"""Sending a file over ASGI by RFC 9110: conditions, ranges, HEAD; without a web framework in between.
 
-A file is opened before it is looked at, so that what is said of it and what is sent are of one version
-even while it is replaced. Small files go out in one piece read at once: from memory that is quicker
-than handing the read to a thread.
+    opened = open_file(folder, segments)
+    ...
+    await send_file(scope, receive, send, opened, headers=FIELDS)
+
+The file is open before anything is said of it: what an answer says and what it sends are of one
+version, even while the file is replaced by another. What fits into one piece is read before the answer
+begins, so that trouble with it is still a 503; anything larger goes out piece by piece, and a client
+gets no faster than it takes them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterable, Mapping
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from hashlib import blake2b
 
 from starlette.types import Receive, Scope, Send
 
-from deploy.site.conditions import Verdict, Version, judge, range_holds
+from deploy.site.conditions import Version
+from deploy.site.filesend_answer import Answer, Facts, Fields, Step, answer_for, asked_of, media_type_of, steps_of
+from deploy.site.filesend_read import FileReader, IncompleteError
 from deploy.site.headers import STRICT_TRANSPORT
-from deploy.site.ranges import Span, UnsatisfiableError, span_of
 from deploy.site.shares import OpenFile
-from deploy.transport.httpdate import format_http_date
 
-AT_ONCE = 256 * 1024
-PIECE = 1024 * 1024
-DAY = 86400
-TYPES: Mapping[str, str] = {
-    "config": "application/xml",
-    "css": "text/css; charset=utf-8",
-    "gif": "image/gif",
-    "ico": "image/vnd.microsoft.icon",
-    "ini": "text/plain",
-    "jpeg": "image/jpeg",
-    "jpg": "image/jpeg",
-    "js": "text/javascript; charset=utf-8",
-    "json": "application/json",
-    "pdf": "application/pdf",
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    "txt": "text/plain",
-    "webp": "image/webp",
-    "woff2": "font/woff2",
-    "xml": "application/xml",
-    "zip": "application/zip",
-}
-OTHER = "application/octet-stream"
-_Headers = list[tuple[bytes, bytes]]
-
-
-class ShrunkError(Exception):
-    """The file became shorter while it was sent: the connection has to end, or the client takes it for whole."""
+PIECE = 128 * 1024
+"""Bytes read and handed over at a time; twice that is what a client that takes nothing costs."""
+STALLED = 60.0
+"""Seconds a client may take for one piece before it is given up."""
+RETRY_SECONDS = b"2"
+_SECOND = 1_000_000_000
+_SETTLED = _SECOND // 20
+_SETTLED_COARSE = 2 * _SECOND
+_STRICT = (STRICT_TRANSPORT[0].lower().encode("ascii"), STRICT_TRANSPORT[1].encode("ascii"))
+_LOG = logging.getLogger("micce.site")
 
 
 async def send_file(
@@ -55,103 +46,98 @@ async def send_file(
     send: Send,
     opened: OpenFile,
     *,
-    headers: Iterable[tuple[bytes, bytes]],
+    headers: Iterable[tuple[bytes, bytes]] = (),
     etag: str | None = None,
     immutable: bool = False,
 ) -> None:
-    """Answer a GET or HEAD with an open file, which is closed in the end.
+    """Answer a GET or HEAD with an open file, which is closed in the end, whatever happens.
 
-    `etag` is a strong one with quotes where the contents are known by a digest; `immutable` says that
-    this address never has others. Raises `ShrunkError`.
+    `headers` go with every answer, names in lower case. `etag` is a strong one with its quotes where
+    the contents are known by a digest; else it is made from what the system says of the file.
+    `immutable` says that this address never has other contents. If the file is written to while it is
+    sent, or cannot be read, the connection ends before the promised length: a client must not take
+    that for whole. If the client goes away or takes nothing for `STALLED` seconds, nothing more is read.
     """
+    reader = FileReader(opened)
     try:
-        version = Version(etag or _etag(opened), opened.mtime_ns // 1_000_000_000)
-        given = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        fields = [*headers, *_about(version, scope, immutable=immutable)]
-        verdict = judge(given, version)
-        if verdict is not Verdict.SEND:
-            await _empty(send, 304 if verdict is Verdict.UNCHANGED else 412, fields)
-            return
-        wanted = given.get("range") if range_holds(given, version) else None
-        try:
-            span = span_of(wanted, opened.size)
-        except UnsatisfiableError:
-            await _empty(send, 416, [*fields, (b"content-range", b"bytes */%d" % opened.size)])
-            return
-        await _start(send, opened, span, fields)
-        whole = span or Span(0, opened.size)
-        if scope["method"] == "HEAD":
-            await send({"type": "http.response.body", "body": b""})
-        elif whole.size <= AT_ONCE:
-            body = _read(opened.descriptor, whole.start, whole.size)
-            if len(body) < whole.size:
-                raise ShrunkError
-            await send({"type": "http.response.body", "body": body})
+        facts = Facts(version_of(opened, time.time_ns(), etag), opened.size, media_type_of(opened.name), immutable)
+        asked = asked_of(scope["headers"])
+        boundary = secrets.token_hex(16).encode("ascii") if "range" in asked else b""
+        answer = answer_for(scope["method"], asked, facts, boundary)
+        common = [*headers, _STRICT] if scope.get("scheme") == "https" else list(headers)
+        if answer.length > PIECE:
+            await _stream(receive, send, reader, answer, common, opened.name)
         else:
-            await _stream(receive, send, opened.descriptor, whole)
+            await _send_at_once(send, reader, answer, common, opened.name)
     finally:
-        os.close(opened.descriptor)
+        reader.close()
 
 
-def _etag(opened: OpenFile) -> str:
-    return f'"{opened.inode:x}-{opened.size:x}-{opened.mtime_ns:x}"'
+def version_of(opened: OpenFile, now_ns: int, etag: str | None = None) -> Version:
+    """How this version of a file is told from others; `now_ns` is the time in nanoseconds since 1970.
+
+    The tag is made from the inode, the size and both times of change, so it differs when a file is
+    replaced by one of the same size and date, or written to and dated back; hashed, since inodes are
+    nobody's business. It is weak while a second change would still show the same times: a range asked
+    for by it could then be of other contents (RFC 9110 section 8.8.1). No file is from the future
+    (section 8.8.2.1).
+    """
+    modified = min(opened.mtime_ns, now_ns) // _SECOND
+    if etag is None:
+        said = f"{opened.inode} {opened.size} {opened.mtime_ns} {opened.changed_ns}"
+        etag = f'"{blake2b(said.encode("ascii"), digest_size=12).hexdigest()}"'
+        # Whole seconds are those of a file system that has no finer ones.
+        settled = _SETTLED if opened.changed_ns % _SECOND else _SETTLED_COARSE
+        if abs(now_ns - opened.changed_ns) < settled:
+            etag = f"W/{etag}"
+    return Version(etag, modified)
 
 
-def _about(version: Version, scope: Scope, *, immutable: bool) -> _Headers:
-    fields = [
-        (b"etag", version.etag.encode("ascii")),
-        (b"last-modified", format_http_date(version.modified).encode("ascii")),
-        (b"accept-ranges", b"bytes"),
-        (b"cache-control", b"public, max-age=%d, immutable" % (365 * DAY) if immutable else b"no-cache"),
-    ]
-    if scope.get("scheme") == "https":
-        fields.append((STRICT_TRANSPORT[0].lower().encode(), STRICT_TRANSPORT[1].encode()))
-    return fields
-
-
-async def _empty(send: Send, status: int, fields: _Headers) -> None:
-    if status != 304:
-        fields = [*fields, (b"content-length", b"0")]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _start(send: Send, opened: OpenFile, span: Span | None, fields: _Headers) -> None:
-    extension = opened.name.rpartition(".")[2].lower()
-    fields = [*fields, (b"content-type", TYPES.get(extension, OTHER).encode("ascii"))]
-    if span is None:
-        fields.append((b"content-length", b"%d" % opened.size))
-    else:
-        fields.append((b"content-length", b"%d" % span.size))
-        fields.append((b"content-range", b"bytes %d-%d/%d" % (span.start, span.stop - 1, opened.size)))
-    await send({"type": "http.response.start", "status": 200 if span is None else 206, "headers": fields})
-
-
-async def _stream(receive: Receive, send: Send, descriptor: int, span: Span) -> None:
-    """Send piece by piece, and stop when the client has gone: the server would take everything for nobody."""
-    gone = asyncio.ensure_future(_left(receive))
+async def _send_at_once(send: Send, reader: FileReader, answer: Answer, common: Fields, name: str) -> None:
     try:
-        at = span.start
-        while at < span.stop and not gone.done():
-            piece = await asyncio.to_thread(_read, descriptor, at, min(PIECE, span.stop - at))
-            if not piece:
-                raise ShrunkError
-            at += len(piece)
-            await send({"type": "http.response.body", "body": piece, "more_body": at < span.stop})
+        body = b"".join([await _piece(reader, step) for step in steps_of(answer, PIECE)])
+    except IncompleteError as wrong:
+        _LOG.warning("%r %s; a client was told to come back", name, wrong)
+        answer, body = Answer(503, [(b"content-length", b"0"), (b"retry-after", RETRY_SECONDS)]), b""
+    await send({"type": "http.response.start", "status": answer.status, "headers": common + answer.fields})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _stream(receive: Receive, send: Send, reader: FileReader, answer: Answer, common: Fields, name: str) -> None:
+    """Send piece by piece. Returning before the last one makes the server end the connection."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": common + answer.fields})
+    try:
+        async with _leaving(receive) as gone:
+            for step in steps_of(answer, PIECE):
+                piece = await _piece(reader, step)
+                if gone.done():
+                    return
+                async with asyncio.timeout(STALLED):
+                    await send({"type": "http.response.body", "body": piece, "more_body": not step.is_last})
+    except IncompleteError as wrong:
+        _LOG.warning("%r %s; the connection was ended before its end", name, wrong)
+    except TimeoutError:
+        _LOG.info("a client took nothing of %r for %d seconds and was given up", name, STALLED)
+
+
+async def _piece(reader: FileReader, step: Step) -> bytes:
+    """A piece of the body. Before the last one the file is looked at again: nothing that changed is ever whole."""
+    piece = await reader.read(step.at, step.size)
+    if step.is_last:
+        reader.confirm()
+    return step.before + piece + step.after if step.before or step.after else piece
+
+
+@asynccontextmanager
+async def _leaving(receive: Receive) -> AsyncIterator[asyncio.Future[None]]:
+    """Something that is done once the client has gone: a server takes everything for nobody otherwise."""
+
+    async def left() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    gone = asyncio.ensure_future(left())
+    try:
+        yield gone
     finally:
         gone.cancel()
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _read(descriptor: int, at: int, size: int) -> bytes:
-    """Up to `size` bytes; fewer only at the end of the file."""
-    os.lseek(descriptor, at, os.SEEK_SET)
-    parts = []
-    while size and (part := os.read(descriptor, size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)

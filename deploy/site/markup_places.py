@@ -7,8 +7,9 @@ templates into this small tree, which is followed with every state of the HTML t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeAlias
 
 from deploy.errors import Problem, error, warning
@@ -77,7 +78,7 @@ class _UnevenError(Exception):
 
 def _follow(parts: Iterable[Part], states: set[MarkupState], say: Callable[[Problem], object]) -> set[MarkupState]:
     """The states after `parts`, begun in any of `states`."""
-    for part in parts:
+    for part in _merged(parts):
         match part:
             case Fixed():
                 states = {state.after(part.text) for state in states}
@@ -96,6 +97,15 @@ def _follow(parts: Iterable[Part], states: set[MarkupState], say: Callable[[Prob
             case Apart():
                 _follow(part.body, {MarkupState()}, say)
     return states
+
+
+def _merged(parts: Iterable[Part]) -> Iterator[Part]:
+    """The same with texts in a row as one, so that no sign of two letters is cut."""
+    for is_fixed, group in groupby(parts, lambda part: isinstance(part, Fixed)):
+        if is_fixed:
+            yield Fixed("".join(part.text for part in group if isinstance(part, Fixed)))
+        else:
+            yield from group
 
 
 def _limit(states: set[MarkupState], line: int) -> None:

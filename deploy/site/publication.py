@@ -101,8 +101,8 @@ def _read(path: Path) -> tuple[bytes, Manifest] | None:
     except FileNotFoundError:
         return None
     except OSError as wrong:
-        _LOG.warning("%s cannot be read: %s", path, wrong.strerror)
+        _LOG.log(logging.WARNING, "%s cannot be read: %s", path, wrong.strerror)
     except ConfigError as wrong:
         for problem in wrong.problems:
-            _LOG.warning("%s", problem)
+            _LOG.log(logging.WARNING, "%s", problem)
     return None

@@ -93,19 +93,19 @@ class _Publication:
         stock.take()
         damaged = scrub(stock, self._tell) if verify else frozenset[str]()
         self._publish_all(customers, forget=complete)
-        if complete:
-            self._take_back(customers)
         problems: list[Problem] = []
+        if complete:
+            problems += _softly(lambda: self._take_back(customers))
         if stock.changed:
             problems += _softly(lambda: repack(stock, self._tell))
-        removed, warnings = collect(stock, self._means.clock(), grace, self._tell)
-        problems += [*warnings, *drift(stock, damaged)]
+        problems += _softly(lambda: collect(stock, self._means.clock(), grace, self._tell))
+        problems += drift(stock, damaged)
         problems += _softly(lambda: publish_index.save(self._index_path, stock.index))
         return PublishResult(
             customers=tuple(self._results),
             written=len(stock.written),
             bytes_written=sum(stock.written.values()),
-            removed=removed,
+            removed=stock.removed,
             problems=tuple(problems),
         )
 
@@ -123,7 +123,7 @@ class _Publication:
                 waiting = [(one, outcome) for one, _ in waiting if isinstance(outcome := self._one(work, one), Later)]
                 if not waiting or not left:
                     break
-                self._tell(Step("wait", files=len(waiting)))
+                self._tell(Step("wait"))
                 self._means.wait(settings.quiet)
                 memory.forget()
             for one, later in waiting:
@@ -158,10 +158,9 @@ class _Publication:
                 self._settle(CustomerResult(id_, State.REMOVED))
 
 
-def _softly(work: Callable[[], None]) -> tuple[Problem, ...]:
+def _softly(work: Callable[[], tuple[Problem, ...] | None]) -> tuple[Problem, ...]:
     """Do what can be done the next time as well; what is in its way is a warning."""
     try:
-        work()
+        return work() or ()
     except TargetError as wrong:
         return tuple(replace(one, severity=Severity.WARNING) for one in wrong.problems)
-    return ()

@@ -19,7 +19,7 @@ class Stock:
     """The tree and what is known of it; `index` is brought up to date with every change.
 
     `present` are sizes in bytes by address, `unread` the ids whose manifest cannot be read, `written`
-    the addresses that were written in this publication.
+    the addresses that were written in this publication, `removed` how many were removed.
     """
 
     tree: Tree
@@ -28,6 +28,7 @@ class Stock:
     present: dict[str, int] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
     written: dict[str, int] = field(default_factory=dict)
+    removed: int = 0
     changed: bool = False
 
     def take(self) -> None:

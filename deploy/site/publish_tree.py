@@ -55,6 +55,7 @@ class Tree:
         self.work = folder / WORK
         self._incoming = self.work / "incoming"
         self._reached = checkpoint
+        self._durable: set[Path] = set()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -81,6 +82,8 @@ class Tree:
                 self._make(self.folder / name)
             for id_ in self.customers():
                 sweep(self.manifest_path(id_))
+                with suppress(OSError):
+                    self.manifest_path(id_).parent.rmdir()  # what a killed one was about to fill or to remove
 
     def present(self) -> dict[str, int]:
         """The contents that lie in the tree: size in bytes by address."""
@@ -121,7 +124,7 @@ class Tree:
         with _refusals(self.folder):
             os.chmod(temporary, READABLE)
             place = Path(self.path(address))
-            self._make(place.parent)
+            self._make_durable(place.parent)
             os.replace(temporary, place)
             fsync_folder(place.parent)
         self._reached(f"placed {kind}")
@@ -175,7 +178,7 @@ class Tree:
         """Publish: readers see the old manifest or this one, whole."""
         path = self.manifest_path(id_)
         with _refusals(self.folder):
-            self._make(path.parent)
+            self._make_durable(path.parent)
             self._reached("contents are there")
             write_atomic(path, data, mode=READABLE)
         self._reached("published")
@@ -192,13 +195,19 @@ class Tree:
         self._reached("taken back")
 
     def _make(self, folder: Path) -> None:
-        """A folder that a web server may list, its name durable."""
-        try:
+        """A folder that a web server may list."""
+        with suppress(FileExistsError):
             folder.mkdir(mode=LISTABLE)
-        except FileExistsError:
+            os.chmod(folder, LISTABLE)
+
+    def _make_durable(self, folder: Path) -> None:
+        """The same, its name durable, also where it was made by one who was killed right then."""
+        if folder == self.folder or folder in self._durable:
             return
-        os.chmod(folder, LISTABLE)
+        self._make_durable(folder.parent)
+        self._make(folder)
         fsync_folder(folder.parent)
+        self._durable.add(folder)
 
 
 def local_stat(path: Path | str) -> LocalStat:

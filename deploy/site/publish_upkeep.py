@@ -71,13 +71,13 @@ def repack(stock: Stock, tell: Tell) -> None:
     _move(stock, live)
 
 
-def collect(stock: Stock, now: float, grace: float, tell: Tell) -> tuple[int, tuple[Problem, ...]]:
-    """Remove what no manifest has referred to for `grace` seconds; returns how many, and warnings.
+def collect(stock: Stock, now: float, grace: float, tell: Tell) -> tuple[Problem, ...]:
+    """Remove what no manifest has referred to for `grace` seconds; returns warnings. Raises `TargetError`.
 
     Nothing is removed while there is a manifest that cannot be read: who knows what it needs.
     """
     if stock.unread:
-        return 0, tuple(
+        return tuple(
             warning("bad-manifest", f"nothing is removed: {problem.message}", problem.hint, file=problem.file)
             for problem in unreadable(stock)
         )
@@ -88,7 +88,8 @@ def collect(stock: Stock, now: float, grace: float, tell: Tell) -> tuple[int, tu
     for address in sorted(found.expired):
         stock.tree.remove(address)
         stock.drop(address)
-    return len(found.expired), ()
+        stock.removed += 1
+    return ()
 
 
 def _live(stock: Stock, packs: frozenset[Sha256]) -> dict[Sha256, list[Content]]:

@@ -27,7 +27,7 @@ _LOG = logging.getLogger("micce.site")
 SHORTEST_PAUSE = 1.0  # seconds between two looks
 LOOKING_SHARE = 10  # a look may take one part in so many of the time
 REFRESH = 3600.0  # seconds after which everybody is published again: foreign servers tell nobody of changes
-BUSY_PAUSE = 5.0
+FIRST_RETRY, LAST_RETRY = 2.0, 60.0  # seconds after a publication that could not be: twice as long each time
 
 
 class _StoppedError(Exception):
@@ -51,6 +51,7 @@ class Publisher:
         self._means = means
         self._ours = OurFolders(settings)
         self._watch = Watch(settings.quiet)
+        self._retry = FIRST_RETRY
 
     def run(self, stop: threading.Event) -> None:
         """Publish until `stop` is set: everybody first if so wished, and with `settings.watch` what changes."""
@@ -63,7 +64,7 @@ class Publisher:
         means = replace(means, wait=lambda seconds: _pause(stop, seconds))
         uses = self._look()
         while self._at_start and not self._publish(stop, means, self._customers.all(), uses, complete=True):
-            _pause(stop, BUSY_PAUSE)
+            _pause(stop, self._retry)
         last = time.monotonic()
         pause = SHORTEST_PAUSE
         while self._settings.watch:
@@ -76,7 +77,8 @@ class Publisher:
             due = set(uses if everybody else self._watch.due(time.monotonic(), uses))
             if due:
                 wanted = [one for one in self._customers.all() if one.id in due]
-                self._publish(stop, means, wanted, uses, complete=everybody)
+                if not self._publish(stop, means, wanted, uses, complete=everybody):
+                    pause = max(pause, self._retry)
 
     def _look(self) -> Mapping[str, frozenset[Path]]:
         """Look at every folder somebody reads from; returns which those are for each customer."""
@@ -101,7 +103,7 @@ class Publisher:
         *,
         complete: bool,
     ) -> bool:
-        """Whether another publication was not in the way."""
+        """Whether the tree could be written to; where not, `_retry` is how long to wait."""
 
         def checkpoint(_: str) -> None:
             if stop.is_set():
@@ -111,14 +113,16 @@ class Publisher:
             result = publish(self._settings, customers, _tell, checkpoint, complete=complete, means=means)
         except MicceError as wrong:
             for problem in wrong.problems:
-                _LOG.error("%s", problem)
-            return wrong.code != "busy"
+                _LOG.log(logging.ERROR, "%s", problem)
+            self._retry = min(2 * self._retry, LAST_RETRY)
+            return False
+        self._retry = FIRST_RETRY
         self._book(result, uses)
         return True
 
     def _book(self, result: PublishResult, uses: Mapping[str, Iterable[Path]]) -> None:
         for problem in result.problems:
-            _LOG.warning("%s", problem)
+            _LOG.log(logging.WARNING, "%s", problem)
         for one in result.customers:
             if any(problem.code == "changed" for problem in one.problems):
                 self._watch.forget(one.customer)
@@ -135,11 +139,11 @@ def _tell(what: Step | CustomerResult | Event) -> None:
     if not isinstance(what, CustomerResult):
         return
     if what.state is State.REFUSED:
-        _LOG.error("%s cannot be published and keeps what was published before", what.customer)
+        _LOG.log(logging.ERROR, "%s cannot be published and keeps what was published before", what.customer)
     elif what.state is not State.UNCHANGED:
-        _LOG.info("%s: %s (%d files, %d bytes)", what.customer, what.state.value, what.files, what.size)
+        _LOG.log(logging.INFO, "%s: %s (%d files, %d bytes)", what.customer, what.state.value, what.files, what.size)
     for problem in what.problems:
-        _LOG.warning("%s: %s", what.customer, problem)
+        _LOG.log(logging.WARNING, "%s: %s", what.customer, problem)
 
 
 def _transport() -> TransportSettings:

@@ -156,17 +156,14 @@ class Cursor:
 
     def say(self, at: int, code: str, message: str, hint: str = "") -> None:
         """Note an error; after `MOST_PROBLEMS` nothing more is read."""
-        self.problems.append(error(code, message, hint, file=self.file, line=self.line(at)))
-        if len(self.problems) >= MOST_PROBLEMS:
-            self.problems.append(
-                warning("more-problems", "there may be more problems than these", "correct these first")
-            )
-            raise LostError
+        self._note(at, error(code, message, hint))
 
-    def warn(self, at: int, code: str, message: str, hint: str = "") -> None:
-        """Note a warning."""
-        if len(self.problems) < MOST_PROBLEMS - 1:
-            self.problems.append(warning(code, message, hint, file=self.file, line=self.line(at)))
+    def _note(self, at: int, problem: Problem) -> None:
+        self.problems.append(problem.at(self.file, self.line(at)))
+        if len(self.problems) >= MOST_PROBLEMS:
+            more = warning("more-problems", "there may be more problems than these", "correct these first")
+            self.problems.append(more.at(self.file))
+            raise LostError
 
     def lost(self, at: int, message: str, hint: str) -> NoReturn:
         """Note razor-syntax and give up."""
@@ -182,7 +179,7 @@ class Cursor:
         try:
             return read()
         except NotInSubsetError as wrong:
-            self.say(max(at, wrong.at), wrong.code, wrong.message, wrong.hint)
+            self._note(max(at, wrong.at), wrong.problem)
             return None
 
     def deeper(self, at: int) -> None:

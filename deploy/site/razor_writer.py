@@ -28,24 +28,15 @@ class Writer:
                 found += [source[done:scan], self.root]
                 done = scan + 2
         found.append(source[done:end])
-        _append(nodes, "".join(found))
+        if end > start:
+            nodes.append(Markup("".join(found)))
 
     def markup(self, nodes: list[Node], text: str) -> None:
         """Markup that stands nowhere in the source as it is."""
         self.place.feed(text)
-        _append(nodes, text)
+        nodes.append(Markup(text))
 
     def value(self, nodes: list[Node], value: Text, at: int) -> None:
         """A value that begins at `at` in the source."""
         self.place.value()
         nodes.append(Output(value, self.cursor.line(at)))
-
-
-def _append(nodes: list[Node], text: str) -> None:
-    if not text:
-        return
-    last = nodes[-1] if nodes else None
-    if isinstance(last, Markup):
-        nodes[-1] = Markup(last.text + text)
-    else:
-        nodes.append(Markup(text))

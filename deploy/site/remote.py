@@ -116,7 +116,7 @@ def push(
 ) -> PushResult:
     """Make the tree at `target` offer what the one in `published` does.
 
-    Raises `TargetError` (not-published, damaged-content, cannot-read, cannot-upload).
+    Raises `TargetError` (nothing-published, damaged-content, cannot-read, cannot-upload).
     """
     return _Copy(Tree(published, lambda _: None), target, tell).run(clock(), grace)
 
@@ -150,6 +150,7 @@ class _Copy:
         manifests = self._manifests()
         used = frozenset(address for _, needed in manifests.values() for address in needed)
         with _refusals(self._target.shown):
+            self._target.files.invalidate_cache()
             present = self._target.present(PACKS) | self._target.present(OBJECTS)
             sizes = {address: os.path.getsize(self._tree.path(address)) for address in sorted(used)}
             missing = {address: size for address, size in sizes.items() if present.get(address) != size}
@@ -177,7 +178,7 @@ class _Copy:
             found[id_] = data, frozenset(usage(manifest).addresses())
         if not found:
             said = f"nothing is published in {self._tree.folder}"
-            raise TargetError(error("not-published", said, "publish first: micce-deploy publish"))
+            raise TargetError(error("nothing-published", said, "publish first: micce-deploy publish"))
         return found
 
     def _upload(self, address: str) -> None:

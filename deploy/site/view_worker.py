@@ -13,6 +13,7 @@ import math
 import os
 import signal
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from typing import NoReturn
 
@@ -105,13 +106,14 @@ def _give_up() -> None:
 def _limit(limits: Limits) -> None:
     if resource is None:
         return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory, hard))
     used = resource.getrusage(resource.RUSAGE_SELF)
-    # For the case that nobody is left to look at the clock.
+    # The processor's time is for the case that nobody is left to look at the clock.
     seconds = math.ceil(used.ru_utime + used.ru_stime + limits.seconds) + 1
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
+    for limit, most in ((resource.RLIMIT_AS, limits.memory), (resource.RLIMIT_CPU, seconds)):
+        _, hard = resource.getrlimit(limit)
+        # Not every system knows every limit, or takes it.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def render(request: Request) -> Answer:

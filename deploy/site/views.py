@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from deploy.errors import ConfigError, Problem, error
-from deploy.site.customers_folder import signature
+from deploy.site.customers_folder import Signature, signature
 from deploy.site.model import APPLICATION_ROOT
 from deploy.site.view_context import LIMITS, SAMPLE, Limits, ViewContext
 from deploy.site.view_messages import JINJA, RAZOR, Answer, Request
@@ -116,7 +116,7 @@ class Views:
         return None if process is None else process.pid
 
     def _answer(self, view: Path, context: ViewContext, limits: Limits) -> Answer:
-        seen = signature(view)
+        seen = _signature(view)
         file = (str(view), None if seen is None else seen.identity, limits)
         found = self._find(file, context)
         if found is not None:
@@ -196,6 +196,13 @@ class Views:
             while self._size > KEPT_BYTES or len(self._kept) > KEPT_PAGES:
                 _, oldest = self._kept.popitem(last=False)
                 self._size -= oldest.size
+
+
+def _signature(view: Path) -> Signature | None:
+    try:
+        return signature(view)
+    except ValueError:  # a name that no file can have
+        return None
 
 
 def read_view(view: Path, most: int) -> str:

@@ -90,6 +90,15 @@ def _rows(path: str, below: str, depth: int) -> Iterator[str]:
             yield f"{name}/\0"
             yield from _rows(one.path, name, depth + 1)
         else:
-            # Of a link, what it leads to; the listing of Windows says nothing of that.
-            look = os.stat(one.path) if one.is_symlink() and os.path.exists(one.path) else one.stat()
+            look = _look(one)
             yield f"{name}\0{look.st_size}\0{look.st_mtime_ns}\0{look.st_ino}\0"
+
+
+def _look(one: os.DirEntry[str]) -> os.stat_result:
+    """What a listing says of a file, of a link what it leads to; a link to nothing is looked at itself."""
+    if not one.is_symlink():
+        return one.stat(follow_symlinks=False)
+    try:
+        return os.stat(one.path)
+    except FileNotFoundError:
+        return one.stat(follow_symlinks=False)

@@ -87,10 +87,14 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Ask for the bytes from `offset` on, if the file is still the one `validators` describe."""
+    """Ask for the bytes from `offset` on, if the file is still the one `validators` describe.
+
+    `by_name` says that its address never has other contents (it holds their digest), so that no proof is needed.
+    """
 
     offset: int
     validators: Validators
+    by_name: bool = False
 
 
 class Body(Protocol):

@@ -84,6 +84,8 @@ def conditions(resume: Resume | None, unless: Validators | None) -> tuple[tuple[
         proof = tag or date
         if proof is not None:
             fields += [("Range", f"bytes={resume.offset}-"), ("If-Range", proof)]
+        elif resume.by_name:
+            fields.append(("Range", f"bytes={resume.offset}-"))
     return tuple(fields)
 
 

@@ -7,7 +7,7 @@ Versions never change once they are named; the timestamp names them and is repla
 
 - `root` says who the others are; its keys belong offline (`promote`).
 - `targets` delegates and holds nothing itself.
-- `releases` (`releases/*/*`) and `hotfixes` (`hotfixes/*`) alone may bring programs and commands.
+- `releases` (`releases/*`) and `hotfixes` (`hotfixes/*`) alone may bring programs and commands.
 - `customer-<id>` (`customers/<id>/*`) has a key of its own for each customer.
 - `snapshot` and `timestamp` are signed by the server whenever something changes, and when they grow old.
 """
@@ -76,11 +76,11 @@ def customer_role(id: str) -> str:
     return f"{CUSTOMER}{id.casefold()}"
 
 
-def paths_of(role: str) -> str:
-    """The pattern of the targets a delegated role may sign."""
+def paths_of(role: str) -> list[str]:
+    """The patterns of the targets a delegated role may sign; `*` stands for no slash."""
     if role.startswith(CUSTOMER):
-        return f"customers/{role.removeprefix(CUSTOMER)}/*"
-    return "releases/*/*" if role == RELEASES else f"{role}/*"
+        return [f"customers/{role.removeprefix(CUSTOMER)}/*"]
+    return ["releases/*", "releases/*/*"] if role == RELEASES else [f"{role}/*"]
 
 
 def _pass_by(_: str) -> None:
@@ -128,6 +128,18 @@ class SigningRepository:
     def root_bytes(self, version: int | None = None) -> bytes:
         """A root as it is published, the newest if none is named."""
         return self._read(f"{version or self._newest_root()}.{ROOT}.json")
+
+    def promised(self, role: str) -> dict[str, Content]:
+        """What a role promises now, by path; nothing for a role there is not. Raises as `root`."""
+        snapshot = self._snapshot()
+        if f"{role}.json" not in snapshot.meta:
+            return {}
+        targets = self._targets(snapshot, role).targets
+        return {path: Content(one.length, Sha256(one.hashes["sha256"])) for path, one in targets.items()}
+
+    def roles(self) -> frozenset[str]:
+        """The roles that promise something or once did."""
+        return frozenset(name.removesuffix(".json") for name in self._snapshot().meta) - {TARGETS}
 
     def publish(self, wanted: Mapping[str, Mapping[str, Content]]) -> bool:
         """Have these roles promise exactly these targets; other roles stay. Returns whether anything changed.
@@ -250,7 +262,7 @@ class SigningRepository:
     def _delegate(self, targets: Targets, role: str) -> None:
         assert targets.delegations is not None
         assert targets.delegations.roles is not None
-        targets.delegations.roles[role] = DelegatedRole(role, [], 1, True, [paths_of(role)])
+        targets.delegations.roles[role] = DelegatedRole(role, [], 1, True, paths_of(role))
         targets.add_key(self.keys.create().key, role)
 
     def _can_sign(self, above: Root | Targets, role: str) -> bool:

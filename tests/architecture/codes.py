@@ -33,6 +33,8 @@ def codes(modules: Iterable[Module]) -> Codes:
         constants = _constants(module.tree)
         forwarding = _inside_takers(module.tree)
         for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
+            if re.match(r"(_LOG|_LOGGER|parser)\.", ast.unparse(call.func)):
+                continue  # The error() of a logger and of argparse take no code.
             position = takers.get(ast.unparse(call.func).rpartition(".")[2])
             argument = None if position is None else _argument(call, position)
             if argument is None:

@@ -29,6 +29,7 @@ PURE = {
         "plan",
         "rate",
         "relpath",
+        "runs",
         "toml_document",
         "toml_lines",
         "toml_section",
@@ -39,6 +40,7 @@ PURE = {
     "deploy.host": ("dependents", "noregistry", "pendingrenames", "registry", "registrytree", "services"),
     "deploy.site": (
         "csharp",
+        "install_script",
         "markup_places",
         "markup_state",
         "packing",
@@ -171,7 +173,7 @@ ONLY_IN = {
     "fsspec": ("deploy.site.remote",),
     "tuf": ("deploy.trust", "updater.tuf_cli"),
     "securesystemslib": ("deploy.trust",),
-    "cryptography": ("deploy.trust",),
+    "cryptography": ("deploy.transport.smb", "deploy.trust"),
     "typer": (
         "deploy.accounts_cli",
         "deploy.cli",
@@ -201,10 +203,12 @@ PRINTING = (
     "deploy.progress",
     "deploy.publish_rendering",
     "deploy.rendering",
+    "deploy.site_cli",
     "hotfix.cli",
     "hotfix.installer",
     "hotfix.progress",
     "hotfix.rendering",
+    "hotfix.streams",
     "hotfix.terminal",
     "updater.tuf_cli",
 )

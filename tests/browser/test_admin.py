@@ -57,7 +57,7 @@ def fill(folder: Path) -> None:
     """A repository with customers in every state, a share, and hotfixes."""
     for id, text in {
         "Default": setup_config("All others"),
-        "acme": setup_config("ACME Corporation", '\n    <file include="file:///nowhere/x.txt" outputFolder="x" unknown="1" />'),
+        "acme": setup_config("ACME Corporation", '\n    <file include="file:///no/x" outputFolder="x" unknown="1" />'),
         "attack": setup_config(ATTACK),
         "broken": "<configuration>\n  <files>\n",
         "bad;name": "",
@@ -236,6 +236,7 @@ def test_a_page_of_somebody_who_signed_out_is_not_brought_back(site: Site, chrom
     sign_in(page, site)
     page.goto(f"{site.admin}/customers")
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     context.close()

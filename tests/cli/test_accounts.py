@@ -132,6 +132,18 @@ def test_a_damaged_file_is_set_aside_and_told(server: Machine) -> None:
     assert aside.read_bytes() == b"damaged"
 
 
+def test_without_the_part_for_servers_it_says_what_to_install(
+    server: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "missing"
+    missing.mkdir()
+    (missing / "argon2.py").write_text("raise ModuleNotFoundError(\"No module named 'argon2'\", name='argon2')\n")
+    monkeypatch.setenv("PYTHONPATH", str(missing))
+    done = run(server, "list")
+    assert (done.code, "[server-not-installed]" in done.err) == (1, True)
+    assert "micce-deployment[server]" in done.err
+
+
 def in_terminal(machine: Machine, arguments: list[str], answers: list[str]) -> tuple[int, str]:
     """Run in a terminal of its own, answering each question as it comes; exit code and what the terminal showed."""
     environment = {**machine.environment, "MICCE_SERVER": str(machine.folder / "server.toml")}

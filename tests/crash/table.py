@@ -46,6 +46,7 @@ GROUPS = (
             "hotfix, removal": "the hotfix removed by `micce-hotfix uninstall`",
             "hotfix, recovery": "each of these killed at every 100th call, then each call of `micce-hotfix recover`",
             "installer": "`MiCCEHotFixInstaller` as a process of its own, every tenth call",
+            "publication": "`micce-deploy publish`, for each of two customers",
         },
     ),
     Group(
@@ -59,6 +60,7 @@ GROUPS = (
             "hotfix": "a hotfix applied by `MiCCEHotFixInstaller /i:... /s`",
             "hotfix, again": "the same where it is installed already",
             "hotfix, removal": "the hotfix removed by `micce-hotfix uninstall`",
+            "publication": "`micce-deploy publish`, for each of two customers",
         },
     ),
     Group(

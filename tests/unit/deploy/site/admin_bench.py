@@ -12,13 +12,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import httpx
-from deploy.site.forms import Tokens
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from deploy.manifest import Manifest
 from deploy.site.admin import Admin
 from deploy.site.customers import Customers
+from deploy.site.forms import Tokens
 from deploy.site.model import Lockout, Release, ServerSettings
 from tests.unit.deploy.site.accounts_bench import NAME, PASSWORD, Bench
 

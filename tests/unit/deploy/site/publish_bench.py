@@ -15,8 +15,8 @@ from deploy.digest import sha256_of_bytes
 from deploy.manifest import CUSTOMERS, MANIFEST, OBJECTS, PACKS, ClientEntry, Manifest, address_of
 from deploy.manifest_json import parse_manifest
 from deploy.site.model import Customer, ServerSettings, Share
-from deploy.site.packing import files_of
-from deploy.site.publish import publish
+from deploy.site.packing import files_of, usage
+from deploy.site.publish import Means, publish
 from deploy.site.publish_result import PublishResult
 
 OLD = time.time() - 86_400.0
@@ -27,7 +27,7 @@ UNC = r'<file include="\\SRV\Share\*.*" outputFolder="Theirs"/>'
 
 @dataclass
 class Bench:
-    """A server in a folder; nothing is there yet. `settings` may be replaced."""
+    """A server in a folder, which may hold one already. `settings` may be replaced."""
 
     folder: Path
     settings: ServerSettings = field(init=False)
@@ -41,7 +41,7 @@ class Bench:
             quiet=0.0,
         )
         for path in (self.settings.root, *(share.folder for share in self.settings.shares)):
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)
 
     def put(self, name: str, data: bytes | str, *, modified: float = OLD) -> Path:
         """Write a file below the folder of the server, changed long ago."""
@@ -118,3 +118,13 @@ def installed(tree: Path, manifest: Manifest) -> dict[str, bytes]:
         assert str(file.output) not in found
         found[str(file.output)] = data
     return found
+
+
+def addresses(bench: Bench, id_: str) -> list[str]:
+    """What the manifest of a customer refers to."""
+    return list(usage(bench.manifest(id_)).addresses())
+
+
+def ahead(seconds: float) -> Means:
+    """A clock that is ahead."""
+    return Means(clock=lambda: time.time() + seconds)

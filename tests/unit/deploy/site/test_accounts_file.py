@@ -71,6 +71,26 @@ def test_what_was_left_of_making_it_is_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == [NAME]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for others")
+def test_what_root_makes_in_a_folder_of_the_server_belongs_to_the_server(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 12346)
+    Bench(tmp_path)
+    for path in tmp_path.iterdir():
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346), path
+
+
+def test_a_link_to_another_file_is_not_used_and_that_file_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "passwd"
+    other.write_bytes(b"root:x:0:0\n")
+    other.chmod(0o644)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / NAME).symlink_to(other)
+    with pytest.raises(TargetError) as caught:
+        AccountsFile(tmp_path / "state").read(lambda _: None)
+    assert caught.value.code == "cannot-write"
+    assert (other.read_bytes(), other.stat().st_mode & 0o777) == (b"root:x:0:0\n", 0o644)
+
+
 def test_work_that_fails_changes_nothing(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
 
@@ -152,7 +172,7 @@ class TestDamage:
         bench.fail(2)
         content = bench.accounts.file.path.read_bytes()
         positions = [*range(110), *range(110, len(content), step)]
-        outcomes = set()
+        outcomes: set[object] = set()
         for position in positions:
             for damaged in (
                 content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :],

@@ -172,6 +172,28 @@ class TestCustomers:
         assert "Index.html.j2" in said
         assert ", line " in said
 
+    def test_that_change_are_judged_again(self, bench: AdminBench) -> None:
+        folder = bench.customer("acme")
+        browser = bench.browser().signed_in()
+        assert "ok" in words(browser.get("customers/acme"))
+        for name, good, bad in [
+            (
+                "ClientSetup.ini",
+                "[General]\nFormatVersion=1\nCustomerID=acme\nTenantID=1\n[Features]\nAgent=true\n",
+                "[General]\nTenantID=2\n",
+            ),
+            ("Index.html.j2", "<p>{{ CustomerName }}</p>", "<p>{{ CustomerName</p>"),
+            ("Setup.config", setup_config(), "<configuration>"),
+        ]:
+            (folder / name).write_text(bad)
+            assert "Problems" in words(browser.get("customers/acme")), name
+            (folder / name).write_text(good)
+            assert "Problems" not in words(browser.get("customers/acme")), name
+        (folder / "Index.html.j2").write_text("{{")
+        assert "Problems" in words(browser.get("customers/acme"))
+        (folder / "Index.html.j2").unlink()
+        assert "Problems" not in words(browser.get("customers/acme"))
+
     @pytest.mark.parametrize("id", ["none", "%2e%2e", "a%2fb", "%00", "CON", "x" * 300, "acme/x", "<b>"])
     def test_that_are_not_there_are_not_found(self, bench: AdminBench, id: str) -> None:
         bench.customer("acme")

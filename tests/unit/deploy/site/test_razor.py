@@ -144,7 +144,7 @@ def test_what_a_construct_writes(text: str, written: str) -> None:
         ("@-1", [(1, "razor-syntax")]),
         ("\n\n@* never", [(3, "razor-syntax")]),
         ("@(1", [(1, "razor-syntax")]),
-        ("@Html.Raw(\"x)", [(1, "razor-unsupported")]),
+        ("@Html.Raw(\"x)", [(1, "razor-syntax")]),
         ("@{ ", [(1, "razor-syntax")]),
         ("@if true { }", [(1, "razor-syntax")]),
         ("@if (true) <p></p>", [(1, "razor-syntax")]),

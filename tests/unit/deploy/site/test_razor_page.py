@@ -105,8 +105,8 @@ def test_the_page_that_comes_with_the_product_is_taken() -> None:
     assert "Nothing is ready" not in said
     tags = dict(found.seen)
     assert tags["link"]["href"] == "/App/static/site.css"
-    assert tags["img"]["src"] == "/App/static/logo.png"
-    assert ("a", {"class": "button", "href": SAMPLE.install_url}) in found.seen
+    assert tags["img"]["src"] == "/App/static/icon.svg"
+    assert ("a", {"class": "button", "href": SAMPLE.install_url + "?script=windows"}) in found.seen
     assert [tag for tag, _ in found.seen].count("li") == 3
 
 
@@ -115,7 +115,7 @@ def test_the_page_that_comes_with_the_product_is_taken() -> None:
     [
         ({"Release": "", "Files": "12"}, "12 files are ready."),
         ({"Release": "", "Files": "0"}, "Please call again \u2014 soon."),
-        ({"CustomerName": ""}, "Client Installation "),
+        ({"CustomerName": ""}, "Client installation "),
         ({"TenantID": "-1"}, "Release"),
     ],
 )
