@@ -36,8 +36,9 @@ lint: $(READY) ## Check style, format and types
 bench: $(READY) ## Measure against other tools (ARGS="--cases F,B --rounds 5 --dir /dev/shm")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-screenshots: $(READY) ## Make the pictures of the window in docs/images (needs Xvfb, xdotool, scrot)
+screenshots: $(READY) ## Make the pictures of window and pages in docs/images (needs Xvfb, xdotool, scrot, chromium)
 	@$(BIN)/python packaging/screenshots.py
+	@$(BIN)/python packaging/page_screenshots.py
 
 lock: ## Write requirements.lock from pyproject.toml, newest versions allowed
 	@sh packaging/lock.sh

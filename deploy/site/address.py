@@ -1,4 +1,4 @@
-"""The path of a request, read once and safely: names that could be files, or nothing at all.
+"""The path of a request, read once and safely: names that could be files, or nothing at all. Pure.
 
 The application takes the raw path, as it stood on the request line without its query, asks
 `parse_path` for names, and from there on works with names alone; nothing is decoded a second time and

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deploy.site.conditions import CONDITIONS, Verdict, Version, judge, range_holds
 from deploy.site.ranges import Span, UnsatisfiableError, content_range, preambles, spans_of
@@ -38,14 +39,18 @@ TYPES: Mapping[str, bytes] = {
 """By the end of a name in lower case. Contents are never looked at; a page of a share is nothing a browser opens."""
 OTHER = b"application/octet-stream"
 
-Fields = list[tuple[bytes, bytes]]
+Fields = tuple[tuple[bytes, bytes], ...]
 _ASKED = {name.encode("ascii"): name for name in (*CONDITIONS, "range")}
 _BODILESS = {Verdict.UNCHANGED: 304, Verdict.FAILED: 412}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Facts:
-    """What is known of the file: `size` in bytes, `immutable` if its address never has other contents."""
+    """What is known of the file: `size` in bytes, `immutable` if its address never has other contents.
+
+    Compared by identity: the same facts are asked about again and again, and hashing them costs more
+    than all the rest of an answer.
+    """
 
     version: Version
     size: int
@@ -69,6 +74,8 @@ class Answer:
     @property
     def length(self) -> int:
         """Bytes of the body."""
+        if not self.preambles:
+            return self.spans[0].size if self.spans else 0
         return sum(map(len, self.preambles)) + sum(span.size for span in self.spans)
 
 
@@ -119,47 +126,49 @@ def answer_for(method: str, asked: Mapping[str, str], facts: Facts, boundary: by
     try:
         spans = spans_of(header, facts.size)
     except UnsatisfiableError:
-        return Answer(416, [*_nothing(facts), (b"content-range", b"bytes */%d" % facts.size)])
+        return Answer(416, (*_nothing(facts), (b"content-range", b"bytes */%d" % facts.size)))
     if spans is None:
         return _whole(facts, method)
     return _one(facts, spans[0]) if len(spans) == 1 else _several(facts, spans, boundary)
 
 
+@lru_cache(maxsize=1024)
 def _whole(facts: Facts, method: str) -> Answer:
-    fields = [*_validators(facts), *_content(facts.media_type, facts.size)]
+    """What most requests get; many of them ask for the same files."""
+    fields = _validators(facts) + _content(facts.media_type, facts.size)
     return Answer(200, fields, () if method == "HEAD" or not facts.size else (Span(0, facts.size),))
 
 
 def _one(facts: Facts, span: Span) -> Answer:
-    fields = [*_validators(facts), *_content(facts.media_type, span.size)]
-    return Answer(206, [*fields, (b"content-range", content_range(span, facts.size))], (span,))
+    fields = _validators(facts) + _content(facts.media_type, span.size)
+    return Answer(206, (*fields, (b"content-range", content_range(span, facts.size))), (span,))
 
 
 def _several(facts: Facts, spans: tuple[Span, ...], boundary: bytes) -> Answer:
     between = preambles(spans, facts.size, facts.media_type, boundary)
-    length = Answer(206, [], spans, between).length
-    fields = [*_validators(facts), *_content(b"multipart/byteranges; boundary=" + boundary, length)]
+    length = Answer(206, (), spans, between).length
+    fields = _validators(facts) + _content(b"multipart/byteranges; boundary=" + boundary, length)
     return Answer(206, fields, spans, between)
 
 
 def _content(media_type: bytes, length: int) -> Fields:
-    return [(b"content-type", media_type), (b"content-length", b"%d" % length)]
+    return (b"content-type", media_type), (b"content-length", b"%d" % length)
 
 
 def _validators(facts: Facts) -> Fields:
     """What a cache needs, with a 304 too (section 15.4.5)."""
-    return [
+    return (
         (b"etag", facts.version.etag.encode("ascii")),
         (b"last-modified", format_http_date(facts.version.modified).encode("ascii")),
         (b"accept-ranges", b"bytes"),
         (b"cache-control", b"public, max-age=%d, immutable" % YEAR if facts.immutable else b"no-cache"),
-    ]
+    )
 
 
 def _nothing(facts: Facts) -> Fields:
     """No content, and nothing a cache may take for the file's."""
-    return [
+    return (
         (b"etag", facts.version.etag.encode("ascii")),
         (b"cache-control", b"no-store"),
         (b"content-length", b"0"),
-    ]
+    )

@@ -40,7 +40,7 @@ class FileReader:
     async def read(self, at: int, size: int) -> bytes:
         """Exactly the `size` bytes from `at`; raises `IncompleteError`, where the file has fewer too."""
         try:
-            piece = self._at_once(at, size)
+            piece = self.read_at_once(at, size)
             if len(piece) < size:
                 piece += await self._in_a_thread(at + len(piece), size - len(piece))
         except OSError as wrong:
@@ -67,7 +67,8 @@ class FileReader:
         if not reading.cancelled():
             reading.exception()  # nobody waits for it
 
-    def _at_once(self, at: int, size: int) -> bytes:
+    def read_at_once(self, at: int, size: int) -> bytes:
+        """As many of these bytes as can be had without waiting for the disk. Raises `OSError`."""
         if self._tells and _PREADV is not None:
             buffer = bytearray(size)
             try:
@@ -77,7 +78,7 @@ class FileReader:
             except OSError:  # a file system that cannot tell
                 self._tells = False
             else:
-                return bytes(memoryview(buffer)[:count])
+                return bytes(buffer) if count == size else bytes(buffer[:count])
         return _read(self._opened.descriptor, at, size) if size <= AT_ONCE else b""
 
     async def _in_a_thread(self, at: int, size: int) -> bytes:

@@ -42,7 +42,6 @@ class Scene:
 
     def prepare(self) -> None:
         """Published twice, so that something is unused; then everything changes: contents, a customer goes."""
-        small_packs()
         bench = Bench(self.base)
         for name in NAMES:
             bench.put(f"next/{name}", f"first {name}" * 20)

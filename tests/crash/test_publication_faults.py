@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.site import packing
 from tests.crash.change_faults import PROJECT, SIGKILL, SOURCE, Told
-from tests.crash.publications import IDS, Scene
+from tests.crash.publications import IDS, Scene, small_packs
 from tests.crash.tally import Tally
 from tests.servers.process import program
 from tests.unit.deploy.site.publish_bench import installed
@@ -72,7 +73,15 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+def small() -> Iterator[None]:
+    before = packing.PACK_SIZE, packing.SMALL
+    small_packs()
+    yield
+    packing.PACK_SIZE, packing.SMALL = before
+
+
+@pytest.fixture(scope="module")
+def prepared(small: None, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     scene = Scene(tmp_path_factory.mktemp("scene") / "base")
     scene.prepare()
     return scene

@@ -60,7 +60,7 @@ class Machine:
         self.settings.write_text(
             '[server]\nroot = "WebDeployment"\n'
             f"{self.extra}\n"
-            '[publish]\nquiet = 0\n'
+            "[publish]\nquiet = 0\n"
             '[shares]\nNextCCClient = "shares/NextCCClient"\nScriptManager = "shares/ScriptManager"\n',
             "utf-8",
         )

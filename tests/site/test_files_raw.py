@@ -219,10 +219,12 @@ STRANGE_REQUESTS = [
     b"\r\n\r\nGET /.hidden HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     b"CONNECT /../secret.txt HTTP/1.1\r\nHost: x\r\n\r\n",
     b"HEAD /../secret.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    b"GET /.hidden HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Original-URL: /.hidden\r\nX-Rewrite-URL: /.hidden\r\n\r\n",
+    b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Original-URL: /.hidden\r\n\r\n",
+    b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Rewrite-URL: /.hidden\r\n\r\n",
     b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     b"GET /" + b"../" * 20_000 + b"etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    b"GET /good.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\nGET /.hidden HTTP/1.1\r\n\r\n",
+    b"GET /none HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"GET /.hidden HTTP/1.1\r\nHost: x\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ]

@@ -301,6 +301,29 @@ def test_nothing_more_is_read_for_a_client_that_went(folder: Path) -> None:
         os.fstat(file.descriptor)
 
 
+def test_others_have_their_turn_while_a_large_file_is_sent(folder: Path) -> None:
+    file = opened(folder, "large.bin")
+    turns: list[int] = []
+
+    async def run() -> None:
+        client = Client()
+
+        async def quick(message: Message) -> None:
+            client.messages.append(message)
+
+        async def other() -> None:
+            while True:
+                turns.append(len(client.messages))
+                await asyncio.sleep(0)
+
+        beside = asyncio.ensure_future(other())
+        await send_file(scope(), client.receive, quick, file)
+        beside.cancel()
+
+    asyncio.run(run())
+    assert {2, 3, 4, 5, 6} <= set(turns)
+
+
 def test_a_client_that_takes_nothing_is_given_up(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,4 +1,4 @@
-"""Pieces of a file: at once from memory, in a thread from the disk, and the descriptor always closed at the right time."""
+"""Pieces of a file: at once from memory, in a thread from the disk, and closed once, not too early."""
 
 from __future__ import annotations
 

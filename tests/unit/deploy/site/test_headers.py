@@ -71,4 +71,4 @@ def test_how_files_are_cached_is_said_where_they_are_sent() -> None:
 
 
 def test_strict_transport_is_a_year() -> None:
-    assert STRICT_TRANSPORT == ("Strict-Transport-Security", f"max-age={365 * 86400}")
+    assert ("Strict-Transport-Security", f"max-age={365 * 86400}") == STRICT_TRANSPORT

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
+import threading
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import httpx
 import pytest
 
 from deploy.config import clientini
 from deploy.config.clientini import ClientSetup, Feature, General
+from deploy.site import pages as pages_module
 from deploy.site.headers import CUSTOM_POLICY
 from tests.unit.deploy.site.pages_bench import BASE, FIELDS, Elements, PagesBench, setup_config, token_of, words
 
@@ -207,3 +211,30 @@ class TestViews:
                 assert "Secret" not in page.text
         (record,) = caplog.records
         assert f"{view}:2" in record.getMessage()
+
+    def test_a_slow_view_keeps_no_other_page_waiting(self, bench: PagesBench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """More visitors wait for it than there are threads for everything else."""
+        (bench.root / "acmecorp/Index.html.j2").write_text("<p>mine</p>")
+        go_on, begun = threading.Event(), threading.Event()
+
+        def slow(*_: object) -> str:
+            begun.set()
+            assert go_on.wait(60)
+            return "slow"
+
+        monkeypatch.setattr(pages_module, "render_view", slow)
+
+        async def visit() -> None:
+            transport = httpx.ASGITransport(bench)
+            async with httpx.AsyncClient(transport=transport, base_url=bench.base) as client:
+                waiting = [asyncio.create_task(client.get(f"{BASE}/install/acmecorp")) for _ in range(60)]
+                try:
+                    await asyncio.to_thread(begun.wait, 30)
+                    other = await asyncio.wait_for(client.get(f"{BASE}/install"), 30)
+                    assert "Default Tenant" in other.text
+                    assert not any(task.done() for task in waiting)
+                finally:
+                    go_on.set()
+                assert {answer.text for answer in await asyncio.gather(*waiting)} == {"slow"}
+
+        asyncio.run(visit())
