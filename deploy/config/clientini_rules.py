@@ -118,7 +118,7 @@ def _identifier(key: str, text: str) -> Iterator[Fault]:
 def _run_as(run_as: RunAs) -> Iterator[Fault]:
     wrong = None if run_as.account is None else account_problem(run_as.account)
     if wrong is not None:
-        yield Fault("RunAs", "Account", error("bad-account", f"Account is none: {wrong}", ACCOUNT_HINT))
+        yield Fault("RunAs", "Account", error("bad-account", f"this can be no account: {wrong}", ACCOUNT_HINT))
     if run_as.password_format is PasswordFormat.NONE:
         if run_as.password:
             hint = "write PasswordFormat=obfuscated or plain, or leave the password out"

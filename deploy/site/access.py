@@ -1,18 +1,26 @@
-"""The access log: one line of JSON for each request, without query, headers or bodies, so without secrets."""
+"""The access log: one line of JSON for each request, without query, headers or bodies, so without secrets.
+
+Lines are appended with one write each, so several processes may share a file. When the file has been
+moved away (logrotate) a new one is begun within a second.
+"""
 
 from __future__ import annotations
 
 import json
-import logging
+import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from starlette.types import Scope
 
-LOGGER = "micce.access"
 LONGEST_AGENT = 200
 LONGEST_PATH = 2000
+LOOKING_SECONDS = 1.0
+MODE = 0o640
+_STANDARD_OUTPUT = 1
 
 
 @dataclass(slots=True)
@@ -34,15 +42,36 @@ class Visit:
 
 
 class AccessLog:
-    """Writes to the logger `micce.access`; whoever starts the server gives that a place to write to."""
+    """Writes to a file, or to standard output where there is none; what cannot be written stops nothing."""
 
-    def __init__(self) -> None:
-        self._logger = logging.getLogger(LOGGER)
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._descriptor = _STANDARD_OUTPUT if path is None else -1
+        self._looked = 0.0
 
     def note(self, scope: Scope, visit: Visit) -> None:
-        """Write a line, where somebody listens."""
-        if self._logger.isEnabledFor(logging.INFO):
-            self._logger.info(line(scope, visit, datetime.now(UTC)))
+        """Write a line."""
+        data = f"{line(scope, visit, datetime.now(UTC))}\n".encode("ascii")
+        with suppress(OSError):
+            os.write(self._open(), data)
+
+    def _open(self) -> int:
+        now = time.monotonic()
+        if self._path is None or now - self._looked < LOOKING_SECONDS:
+            return self._descriptor
+        self._looked = now
+        if self._descriptor >= 0 and not self._is_still_there(self._path):
+            os.close(self._descriptor)
+            self._descriptor = -1
+        if self._descriptor < 0:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            self._descriptor = os.open(self._path, flags, MODE)
+        return self._descriptor
+
+    def _is_still_there(self, path: Path) -> bool:
+        with suppress(OSError):
+            return os.path.samestat(os.stat(path), os.fstat(self._descriptor))
+        return False
 
 
 def line(scope: Scope, visit: Visit, now: datetime) -> str:

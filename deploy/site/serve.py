@@ -26,7 +26,7 @@ from uvicorn.supervisors import Multiprocess
 from deploy.atomic import write_atomic
 from deploy.disk import target_error
 from deploy.errors import TargetError, UsageError, error
-from deploy.site.access import LOGGER, AccessLog
+from deploy.site.access import AccessLog
 from deploy.site.accounts import Accounts
 from deploy.site.admin import Admin
 from deploy.site.app import Application, Parts
@@ -44,14 +44,14 @@ _KEY_FILE = "form-key"
 _KEY_SIZE = 32
 
 
-def build(settings: ServerSettings) -> Application:
+def build(settings: ServerSettings, access_log: Path | None = None) -> Application:
     """The application with all its parts; raises `TargetError` where the state folder cannot be used."""
     customers = Customers(settings.root)
     publication = PublishedTree(settings.published)
     tokens = Tokens(secret_of(settings.state))
     admin = Admin(settings, customers, publication, tokens, Accounts(settings.state, settings.lockout))
     pages = Pages(settings, customers, publication, tokens)
-    return Application(Parts(settings, customers, publication, pages, admin, Metrics(), AccessLog()))
+    return Application(Parts(settings, customers, publication, pages, admin, Metrics(), AccessLog(access_log)))
 
 
 def secret_of(state: Path) -> bytes:
@@ -75,9 +75,10 @@ class Launch:
     """Makes the application in the process that is to answer; can be sent to another process."""
 
     settings: ServerSettings
+    access_log: Path | None
 
     def __call__(self) -> Application:
-        return build(self.settings)
+        return build(self.settings, self.access_log)
 
 
 def listen(settings: ServerSettings) -> socket.socket:
@@ -144,13 +145,13 @@ def serve(
         signal.signal(number, _stopped)
     with _counting_together(settings.workers), _beside(work):
         config = Config(
-            Launch(settings),
+            Launch(settings, access_log),
             factory=True,
             workers=settings.workers,
             http="httptools",
             ws="none",
             lifespan="on",
-            log_config=_logging(access_log),
+            log_config=_logging(),
             access_log=False,
             server_header=False,
             proxy_headers=bool(settings.trusted_proxies),
@@ -197,25 +198,13 @@ def _counting_together(workers: int) -> Iterator[None]:
             del os.environ[SHARED_FOLDER]
 
 
-def _logging(access_log: Path | None) -> dict[str, Any]:
-    """What the standard library's `dictConfig` takes: the server's words on stderr, a line a request where wanted."""
-    access = {"class": "logging.StreamHandler", "formatter": "bare", "stream": "ext://sys.stdout"}
-    if access_log is not None:
-        access = {"class": "logging.handlers.WatchedFileHandler", "formatter": "bare", "filename": str(access_log)}
+def _logging() -> dict[str, Any]:
+    """What the standard library's `dictConfig` takes: the server's words go to stderr."""
+    words = {"handlers": ["words"], "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "bare": {"format": "%(message)s"},
-            "dated": {"format": "%(asctime)s %(levelname)s %(message)s"},
-        },
-        "handlers": {
-            "access": access,
-            "words": {"class": "logging.StreamHandler", "formatter": "dated", "stream": "ext://sys.stderr"},
-        },
-        "loggers": {
-            LOGGER: {"handlers": ["access"], "level": "INFO", "propagate": False},
-            "micce.site": {"handlers": ["words"], "level": "INFO", "propagate": False},
-            "uvicorn": {"handlers": ["words"], "level": "WARNING", "propagate": False},
-        },
+        "formatters": {"dated": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+        "handlers": {"words": {"class": "logging.StreamHandler", "formatter": "dated", "stream": "ext://sys.stderr"}},
+        "loggers": {"micce.site": {**words, "level": "INFO"}, "uvicorn": {**words, "level": "WARNING"}},
     }

@@ -273,11 +273,12 @@ def test_a_file_that_is_replaced_while_it_is_sent_goes_on_as_it_was(folder: Path
     assert (got.body, got.is_complete) == (LARGE, True)
 
 
+@pytest.mark.parametrize("content", [b"abc", SMALL[::-1], SMALL + b"more"])
 def test_a_small_file_that_changes_before_it_is_sent_is_asked_for_again(
-    folder: Path, caplog: pytest.LogCaptureFixture
+    folder: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = opened(folder, "small.txt")
-    os.truncate(folder / "small.txt", 3)
+    folder.joinpath("small.txt").write_bytes(content)
     client = Client()
     asyncio.run(send_file(scope(), client.receive, client.send, file))
     assert (client.status, client.body) == (503, b"")

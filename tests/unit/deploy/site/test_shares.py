@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -260,6 +261,37 @@ def test_too_many_open_files_is_trouble(share: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for descriptor in taken:
             os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("moment", "swapped", "target", "asked"),
+    [
+        ("stat", "bin", "outside", "bin/secret.txt"),
+        ("stat", "Setup.exe", "outside/secret.txt", "Setup.exe"),
+        ("realpath", "bin", "outside", "link/secret.txt"),
+        ("realpath", "bin/secret.txt", "outside/secret.txt", "link/secret.txt"),
+    ],
+)
+def test_a_link_that_comes_between_looking_and_opening_does_not_lead_out(
+    share: Path, monkeypatch: pytest.MonkeyPatch, moment: str, swapped: str, target: str, asked: str
+) -> None:
+    share.joinpath("bin/secret.txt").write_text("inside")
+    share.joinpath("link").symlink_to("bin")
+    module: ModuleType = os if moment == "stat" else os.path
+    real = getattr(module, moment)
+    swaps = []
+
+    def look(path: str, *given: object, **named: object) -> object:
+        found = real(path, *given, **named)
+        if not swaps and str(path).endswith(swapped if moment == "stat" else "link"):
+            swaps.append(path)
+            share.joinpath(swapped).rename(share.parent / "away")
+            share.joinpath(swapped).symlink_to(share.parent / target)
+        return found
+
+    monkeypatch.setattr(module, moment, look)
+    assert read(share, asked) is None
+    assert len(swaps) == 1
 
 
 @pytest.mark.parametrize("what", ["folder", "file"])
