@@ -264,7 +264,7 @@ def _give_to_owner(path: Path) -> None:
         return
     folder, found = os.stat(path.parent), os.stat(path, follow_symlinks=False)
     if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == 0 != folder.st_uid:
-        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
+        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _text(raw: bytes) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from deploy.digest import Sha256, sha256_of
+from deploy.errors import TargetError
 from deploy.relpath import segment_problem
 from deploy.site.model import APPLICATION_ROOT
 from deploy.site.shares import open_file
@@ -127,13 +128,13 @@ def _program(folder: Path, name: str) -> Program | None:
     system = system_of(name)
     if system is None or segment_problem(name) is not None:
         return None
-    opened = open_file(folder, (name,))
-    if opened is None:
-        return None
-    os.close(opened.descriptor)
     try:
+        opened = open_file(folder, (name,))
+        if opened is None:
+            return None
+        os.close(opened.descriptor)
         digest = _digest(os.path.join(folder, name), opened.inode, opened.size, opened.mtime_ns)
-    except OSError:
+    except (OSError, TargetError):
         return None
     return Program(name, system, opened.size, digest)
 

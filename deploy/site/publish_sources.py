@@ -17,8 +17,8 @@ from typing import Self
 from deploy.config.identifiers import Identifiers
 from deploy.errors import SourceError, error
 from deploy.relpath import fold
-from deploy.site.model import APPLICATION_ROOT, VIEWS, ServerSettings, id_problem
-from deploy.site.shares import KEYS
+from deploy.site.model import APPLICATION_ROOT, ServerSettings, id_problem
+from deploy.site.shares import is_private
 from deploy.transport.contract import (
     Body,
     Entry,
@@ -38,20 +38,12 @@ CUSTOMERS_NAME = "WebDeployment"
 HOTFIXES_NAME = "HotFixes"
 NO_HOST = "web-server.invalid"  # stands for a Web server that nobody named (RFC 2606 section 2)
 LEADS_OUT = "it is a link that leads out of the folder that is served"
-_VIEWS = frozenset(map(fold, VIEWS))
-_KEYS = tuple(map(fold, KEYS))
 _WEB = (Scheme.HTTP, Scheme.HTTPS)
 
 
 def is_hidden(name: str) -> bool:
     """Whether a name is never served: copying programs and version control write such."""
     return name.startswith(".")
-
-
-def is_private(name: str) -> bool:
-    """Whether a file of a customer's folder is for the server alone: a custom view, a key."""
-    folded = fold(name)
-    return folded in _VIEWS or folded.endswith(_KEYS)
 
 
 def server_values(settings: ServerSettings) -> dict[str, str]:

@@ -40,6 +40,7 @@ from deploy.site.publication import PublishedTree
 STOPPING_SECONDS = 30
 KEPT_ALIVE_SECONDS = 20
 BACKLOG = 4096
+GONE_MILLISECONDS = 60_000
 _KEY_FILE = "form-key"
 _KEY_SIZE = 32
 
@@ -89,6 +90,9 @@ def listen(settings: ServerSettings) -> socket.socket:
         if hasattr(os, "fork"):
             # Elsewhere this would let two servers have one port.
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Clients that have gone without a word are let go of, though nothing can be sent to them.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MILLISECONDS)
         listening.bind((settings.host, settings.port))
         # Whoever reads the address may come at once, and waits until somebody answers.
         listening.listen(BACKLOG)

@@ -95,25 +95,25 @@ def _give_up() -> None:
     own = os.dup(2)
     os.close(own)
     for limit, most in (
-        (resource.RLIMIT_NOFILE, own),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, own),  # type: ignore[attr-defined, unused-ignore]
+        (resource.RLIMIT_NPROC, 0),  # type: ignore[attr-defined, unused-ignore]
+        (resource.RLIMIT_FSIZE, 0),  # type: ignore[attr-defined, unused-ignore]
+        (resource.RLIMIT_CORE, 0),  # type: ignore[attr-defined, unused-ignore]
     ):
-        resource.setrlimit(limit, (most, most))
+        resource.setrlimit(limit, (most, most))  # type: ignore[attr-defined, unused-ignore]
 
 
 def _limit(limits: Limits) -> None:
     if resource is None:
         return
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    used = resource.getrusage(resource.RUSAGE_SELF)  # type: ignore[attr-defined, unused-ignore]
     # The processor's time is for the case that nobody is left to look at the clock.
     seconds = math.ceil(used.ru_utime + used.ru_stime + limits.seconds) + 1
-    for limit, most in ((resource.RLIMIT_AS, limits.memory), (resource.RLIMIT_CPU, seconds)):
-        _, hard = resource.getrlimit(limit)
+    for limit, most in ((resource.RLIMIT_AS, limits.memory), (resource.RLIMIT_CPU, seconds)):  # type: ignore[attr-defined, unused-ignore]
+        _, hard = resource.getrlimit(limit)  # type: ignore[attr-defined, unused-ignore]
         # Not every system knows every limit, or takes it.
         with suppress(ValueError, OSError):
-            resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+            resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))  # type: ignore[attr-defined, unused-ignore]
 
 
 def render(request: Request) -> Answer:

@@ -87,6 +87,7 @@ def test_a_changed_folder_is_published_for_those_who_read_from_it(
     with caplog.at_level(logging.INFO, "micce.site"), running(Publisher(bench.settings, means=Means())):
         until(published(bench, "other", "s.dll", b"s"))
         until(published(bench, "acme", "a.dll", b"a"))
+        until(lambda: "other: published" in caplog.text and "acme: published" in caplog.text)
         caplog.clear()
         bench.put("next/a.dll", "changed", modified=time.time())
         until(published(bench, "acme", "a.dll", b"changed"))

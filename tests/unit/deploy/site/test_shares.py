@@ -279,7 +279,7 @@ def test_a_link_that_comes_between_looking_and_opening_does_not_lead_out(
     share.joinpath("link").symlink_to("bin")
     module: ModuleType = os if moment == "stat" else os.path
     real = getattr(module, moment)
-    swaps = []
+    swaps: list[str] = []
 
     def look(path: str, *given: object, **named: object) -> object:
         found = real(path, *given, **named)
