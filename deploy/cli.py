@@ -191,7 +191,9 @@ def install_command(
         options = InstallOptions(to, session.state, DownloadOptions(jobs=jobs, limit_rate=rate), execute, verify)
         with ExitStack() as stack:
             tell = stack.enter_context(progress(as_json=as_json))
-            workers = stack.enter_context(Workers.prestart((Scheme.HTTP,))) if may_be_large(options) else None
+            # What is published comes in few large requests, for which processes do not pay.
+            many = published_address(document) is None and may_be_large(options)
+            workers = stack.enter_context(Workers.prestart((Scheme.HTTP,))) if many else None
             sources = stack.enter_context(Sources(session.settings, jobs=jobs))
             tell(Phase("ask", 0, None))
             plan = _plan(document, session, sources)

@@ -1,5 +1,8 @@
 """Fetching what lies in packs: a run of files with one request, split and verified while it arrives.
 
+One thread begins, for they only hinder each other where the processor is what takes the time; another
+joins while those there are mostly wait for the network.
+
 A file is written when its bytes are whole and have the promised digest, and noted in the journal of the
 staging folder: what was finished before a kill is not asked for again. A run that breaks off goes on
 behind its last finished file.
@@ -10,6 +13,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +35,8 @@ from deploy.transport.retry import RetryPolicy, delays, wait_before
 PIECE = 256 * 1024
 MOST_THREADS = 4
 PROGRESS_SECONDS = 0.1
+WAITING_SHARE = 0.5
+JUDGED_SECONDS = 0.25
 _WHOLE_ORIGIN = frozenset({"unreachable", "timed-out", "certificate-refused"})
 
 
@@ -88,13 +94,18 @@ class _Fetching:
         self._opener = opener
         self._journal: Journal = stage.open_journal()
         self._throttle = None if settings.limit_rate is None else Throttle(settings.limit_rate)
-        self._pool = ThreadPoolExecutor(min(settings.threads, MOST_THREADS), thread_name_prefix="pack")
+        self._most = min(settings.threads, MOST_THREADS)
+        self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="pack")
         self._mine = threading.local()
         self._open: list[Transport] = []
         self._stop = threading.Event()
         self._inbox: SimpleQueue[Event | BaseException | None] = SimpleQueue()
         self._lost: SourceError | None = None
         self._doubted: set[str] = set()
+        self._runs: deque[Run] = deque()
+        self._threads = 0
+        self._began = time.monotonic()
+        self._waited = 0.0
         self.received = 0
 
     def __enter__(self) -> _Fetching:
@@ -109,8 +120,8 @@ class _Fetching:
 
     def events(self, runs: Sequence[Run]) -> Iterator[Event]:
         """What becomes of the runs, as it happens."""
-        for run in runs:
-            self._pool.submit(self._work, run)
+        self._runs.extend(runs)
+        self._join()
         left = len(runs)
         while left:
             try:
@@ -124,17 +135,38 @@ class _Fetching:
             else:
                 yield word
 
-    def _work(self, run: Run) -> None:
-        """One run to its end, whatever that is."""
-        try:
-            self._fetch(run, list(run.files))
-        except StoppedError:
+    def _join(self) -> None:
+        """Have one more thread take runs, and judge anew from then on."""
+        self._threads += 1
+        self._began, self._waited = time.monotonic(), 0.0
+        self._pool.submit(self._work)
+
+    def _work(self) -> None:
+        """One run after another to its end, whatever that is."""
+        while True:
+            try:
+                run = self._runs.popleft()
+            except IndexError:
+                return
+            try:
+                self._fetch(run, list(run.files))
+            except StoppedError:
+                return
+            except BaseException as wrong:  # It belongs to whoever waits for the events.
+                self._inbox.put(wrong)
+                raise
+            finally:
+                self._inbox.put(None)
+
+    def _judge(self) -> None:
+        """Another thread pays while those there are wait for most of the time, all together."""
+        elapsed = time.monotonic() - self._began
+        if elapsed < JUDGED_SECONDS or not self._runs or self._threads >= self._most:
             return
-        except BaseException as wrong:  # It belongs to whoever waits for the events.
-            self._inbox.put(wrong)
-            raise
-        finally:
-            self._inbox.put(None)
+        if self._waited > WAITING_SHARE * elapsed * self._threads:
+            self._join()
+        else:
+            self._began, self._waited = time.monotonic(), 0.0
 
     def _fetch(self, run: Run, pending: list[PackedFile]) -> None:
         waits: Iterator[float] = iter(())
@@ -198,7 +230,9 @@ class _Fetching:
         while filled < size:
             if self._stop.is_set():
                 raise StoppedError
+            asked = time.monotonic()
             count = body.readinto(view[filled : filled + PIECE])
+            self._waited += time.monotonic() - asked
             if not count:
                 said = f"{run.pack} ends before what the manifest says lies in it"
                 hint = "run the command again; if it stays, publish the release again with --verify"
@@ -232,6 +266,7 @@ class _Fetching:
             StagedFile(file.key, source_of(file.pack), file.size, file.sha256, found.validators, began)
         )
         self._inbox.put(found)
+        self._judge()
 
     def _transport(self, run: Run) -> Transport:
         found: Transport | None = getattr(self._mine, "transport", None)

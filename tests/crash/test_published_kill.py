@@ -1,4 +1,4 @@
-"""An installation from a manifest is killed at some moment: nothing is placed by halves, what arrived is not fetched again."""
+"""An installation from a manifest is killed: nothing is placed by halves, and what arrived is not fetched again."""
 
 from __future__ import annotations
 
