@@ -19,6 +19,8 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 MEMORY_FILES = Path("/dev/shm")
 LEAST_FREE = 6 * 1024**3  # both trees and one copy
 CASES = {
+    "A": cases.cold_published,
+    "AC": cases.nothing_published,
     "F": cases.cold_many_small,
     "B": cases.cold_few_large,
     "C": cases.nothing_changed,

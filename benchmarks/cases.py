@@ -43,6 +43,28 @@ def cold_many_small(setting: Setting) -> str:
     return _cold(setting, trees.many_small(setting.docroot))
 
 
+def cold_published(setting: Setting) -> str:
+    """A: ten thousand files that a server published, the same data as F."""
+    tree = trees.many_small(setting.docroot)
+    with served(setting) as server:
+        others, missing = contenders.peers(tree, server, setting.work)
+        everyone = [contenders.ours_published(tree, server, setting.work, setting.docroot), *others]
+        timings = measure.alternate(everyone, setting.rounds, prepare=measure.clean, check=_checked(tree))
+        for contender in everyone:
+            measure.clean(contender)
+    return _table(timings, missing, setting)
+
+
+def nothing_published(setting: Setting) -> str:
+    """AC: the same again, by the manifest."""
+    tree = trees.many_small(setting.docroot)
+    with served(setting) as server:
+        others, missing = contenders.updating_peers(tree, server, setting.work)
+        everyone = [contenders.ours_published(tree, server, setting.work, setting.docroot), *others]
+        timings = measure.alternate(everyone, setting.rounds, prepare=_keep, check=_checked(tree))
+    return _table(timings, missing, setting)
+
+
 def cold_few_large(setting: Setting) -> str:
     """B: four files of 256 MiB."""
     return _cold(setting, trees.few_large(setting.docroot))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sysconfig
@@ -42,6 +43,30 @@ def ours(tree: Tree, server: str, work: Path, *extra: str) -> Contender:
     program = str(Path(sysconfig.get_path("scripts")) / OURS)
     command = (program, "install", str(config), "--set", f"WebServerUri={server}", "--to", str(target), "--no-execute")
     return Contender(OURS, (*command, *extra), target, env={"MICCE_MACHINE": str(machine)}, forget=(state,))
+
+
+def ours_published(tree: Tree, server: str, work: Path, docroot: Path) -> Contender:
+    """The public command on the manifest of what `micce-deploy publish` made of the same folder, served as files."""
+    home, published = work / f"{OURS}-published", docroot / "published"
+    customer = home / "WebDeployment/Default"
+    customer.mkdir(parents=True, exist_ok=True)
+    customer.joinpath("Setup.config").write_text(
+        "<configuration><tenantID>-1</tenantID><files>"
+        f'<file include="$(WebServerUri)/MiCCEInstallation/{tree.name}/*.*" subDirs="true" outputFolder="." />'
+        "</files></configuration>"
+    )
+    machine, state, target = home / "machine.toml", home / "state", home / tree.name
+    machine.write_text(f"state = '{state}'\n")
+    settings = home / "server.toml"
+    settings.write_text(
+        f"[server]\nroot = '{customer.parent}'\nstate = '{home / 'server'}'\n"
+        f"[publish]\nfolder = '{published}'\nquiet = 0\n[shares]\n{tree.name} = '{tree.root}'\n"
+    )
+    env = {"MICCE_MACHINE": str(machine), "MICCE_SERVER": str(settings)}
+    program = str(Path(sysconfig.get_path("scripts")) / OURS)
+    subprocess.run([program, "publish"], env={**os.environ, **env}, check=True, capture_output=True)
+    address = f"{server}/published/customers/default/manifest.json"
+    return Contender(OURS, (program, "install", address, "--to", str(target)), target, env=env, forget=(state,))
 
 
 def peers(tree: Tree, server: str, work: Path) -> tuple[list[Contender], list[str]]:

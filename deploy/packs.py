@@ -37,6 +37,7 @@ MOST_THREADS = 4
 PROGRESS_SECONDS = 0.1
 WAITING_SHARE = 0.5
 JUDGED_SECONDS = 0.25
+TOLD_AT_ONCE = 64
 _WHOLE_ORIGIN = frozenset({"unreachable", "timed-out", "certificate-refused"})
 
 
@@ -99,7 +100,7 @@ class _Fetching:
         self._mine = threading.local()
         self._open: list[Transport] = []
         self._stop = threading.Event()
-        self._inbox: SimpleQueue[Event | BaseException | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Sequence[Event] | BaseException | None] = SimpleQueue()
         self._lost: SourceError | None = None
         self._doubted: set[str] = set()
         self._runs: deque[Run] = deque()
@@ -133,7 +134,7 @@ class _Fetching:
             elif isinstance(word, BaseException):
                 raise word
             else:
-                yield word
+                yield from word
 
     def _join(self) -> None:
         """Have one more thread take runs, and judge anew from then on."""
@@ -149,6 +150,7 @@ class _Fetching:
             except IndexError:
                 return
             try:
+                self._mine.told = []
                 self._fetch(run, list(run.files))
             except StoppedError:
                 return
@@ -156,7 +158,16 @@ class _Fetching:
                 self._inbox.put(wrong)
                 raise
             finally:
+                self._inbox.put(self._mine.told)
                 self._inbox.put(None)
+
+    def _tell(self, event: Event) -> None:
+        """Many at once: whoever waits for them would take the processor for each."""
+        told: list[Event] = self._mine.told
+        told.append(event)
+        if len(told) >= TOLD_AT_ONCE or not isinstance(event, Fetched):
+            self._inbox.put(told)
+            self._mine.told = []
 
     def _judge(self) -> None:
         """Another thread pays while those there are wait for most of the time, all together."""
@@ -186,7 +197,7 @@ class _Fetching:
                     return
                 failed += 1
                 seconds, problem = wait_before(self._settings.retry, wait, wrong), wrong.problems[0]
-            self._inbox.put(Retrying(pending[0].key, problem, failed, seconds))
+            self._tell(Retrying(pending[0].key, problem, failed, seconds))
             if self._stop.wait(seconds):
                 raise StoppedError
 
@@ -194,7 +205,7 @@ class _Fetching:
         if wrong.code in _WHOLE_ORIGIN:
             self._lost = wrong
         for file in pending:
-            self._inbox.put(Failed(file.key, wrong.problems))
+            self._tell(Failed(file.key, wrong.problems))
         pending.clear()
 
     def _stream(self, run: Run, pending: list[PackedFile]) -> None:
@@ -250,7 +261,7 @@ class _Fetching:
             if file.key not in self._doubted:
                 self._doubted.add(file.key)
                 raise SourceError(problem, transient=True)
-            self._inbox.put(Failed(file.key, (problem,)))
+            self._tell(Failed(file.key, (problem,)))
             return
         path = self._stage.path_of(file.key)
         try:
@@ -265,7 +276,7 @@ class _Fetching:
         self._journal.record(
             StagedFile(file.key, source_of(file.pack), file.size, file.sha256, found.validators, began)
         )
-        self._inbox.put(found)
+        self._tell(found)
         self._judge()
 
     def _transport(self, run: Run) -> Transport:
