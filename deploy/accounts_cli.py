@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy import password_input
 from deploy.cli import JsonOption, reporting
-from deploy.errors import TargetError, UsageError, error
+from deploy.errors import TargetError, error
 from deploy.host.current import current
 from deploy.rendering import write_json, write_problems
 from deploy.site.server_file import find_settings
@@ -18,7 +17,6 @@ from deploy.site.server_file import find_settings
 if TYPE_CHECKING:
     from deploy.site.accounts import Account, Accounts
 
-SECRET_CAP = 8192  # bytes
 OWN_ROOM = "deploy"
 
 app = typer.Typer(
@@ -127,27 +125,4 @@ def _say(account: Account, done: str, *, as_json: bool) -> None:
 
 def _password(*, from_stdin: bool) -> str:
     """A new password; raises `UsageError` (needs-answer, bad-password)."""
-    if from_stdin:
-        return _from_stdin()
-    if not sys.stdin.isatty():
-        hint = "run the command in a terminal, or bring the password with --password-stdin"
-        raise UsageError(error("needs-answer", "the password has to be typed, and there is no terminal", hint))
-    try:
-        password = getpass.getpass("New password: ")
-        again = getpass.getpass("The same again: ")
-    except EOFError:
-        raise UsageError(error("needs-answer", "no password was typed", "use --password-stdin")) from None
-    if password != again:
-        raise UsageError(error("bad-password", "the two passwords differ", "run the command again"))
-    return password
-
-
-def _from_stdin() -> str:
-    """All of standard input without the end of its last line."""
-    data = sys.stdin.buffer.read(SECRET_CAP)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        hint = "send it as UTF-8"
-        raise UsageError(error("bad-password", "what standard input brought is not UTF-8", hint)) from None
-    return text.removesuffix("\n").removesuffix("\r")
+    return password_input.from_stdin() if from_stdin else password_input.typed("New password")

@@ -20,7 +20,6 @@ from deploy.config.clientini import (
     Feature,
     General,
     Options,
-    ParsedClientSetup,
     PasswordFormat,
     Reboot,
     RunAs,
@@ -310,28 +309,13 @@ def _check(path: Path, customer: Customer | None, *, as_json: bool) -> None:
         raise TargetError(
             error("cannot-read", f"{path}: {wrong.strerror}", "correct the path", file=str(path))
         ) from None
+    from deploy.site.repository_check import strangers
+
     parsed = clientini.read(data, str(path))
-    problems = [*parsed.problems, *(() if customer is None else _strangers(parsed, customer, str(path)))]
+    problems = [*parsed.problems, *(() if customer is None else strangers(parsed, customer, str(path)))]
     if as_json:
         write_json(check_json(problems))
     else:
         write_check(str(path), problems)
     if any(one.is_error for one in problems):
         raise typer.Exit(1)
-
-
-def _strangers(parsed: ParsedClientSetup, customer: Customer, name: str) -> Iterator[Problem]:
-    """What a file says of its customer that is not so."""
-    if parsed.setup is None or customer.config is None:
-        return
-    general, lines, hint = (
-        parsed.setup.general,
-        parsed.lines,
-        f"generate it again: micce-deploy clientsetup {customer.id}",
-    )
-    if general.customer_id.lower() != customer.id.lower():
-        said = f"the file is for the customer {general.customer_id}"
-        yield error("other-customer", said, hint, file=name, line=lines.get(("General", "CustomerID")))
-    if general.tenant_id != customer.config.tenant_id:
-        said = f"the file is for tenant {general.tenant_id}, and {customer.id} is tenant {customer.config.tenant_id}"
-        yield error("other-customer", said, hint, file=name, line=lines.get(("General", "TenantID")))

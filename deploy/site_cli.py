@@ -12,7 +12,6 @@ from deploy.errors import TargetError, error
 from deploy.host.current import current
 from deploy.rendering import write_problems
 from deploy.site.model import ServerSettings
-from deploy.site.publishing import Publisher
 from deploy.site.server_file import find_settings
 
 EPILOG = "Example: micce-deploy serve --root WebDeployment --port 8080 --watch"
@@ -62,6 +61,7 @@ def serve_command(
 def _run(settings: ServerSettings, access_log: Path | None, *, publish: bool) -> None:
     try:
         from deploy.site import serve
+        from deploy.site.publishing import Publisher
     except ModuleNotFoundError as missing:
         said = f"this installation has no {missing.name}, which the server takes"
         hint = 'install it with its server: py -m pip install "micce-deployment[server]"'
