@@ -48,7 +48,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="micce-deploy",
-    help="Install MiCC Enterprise clients from a Setup.config.",
+    help="Install MiCC Enterprise clients, and serve them to the clients of many customers.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
