@@ -43,29 +43,37 @@ class TrustClient:
 
     def __init__(self, state: TrustState, source: MetadataSource, now: datetime) -> None:
         """Read what is kept. Raises `TrustError` (no-root, bad-signature, bad-metadata), `TargetError`."""
-        root = state.metadata(ROOT)
-        if root is None:
-            hint = "give the root.json that came with the client, or its digest"
-            raise TrustError(error("no-root", f"{state.folder} holds no root to start from", hint))
         self._state = state
         self._source = source
-        self.trusted = Trusted(root, now, state.floor())
+        self._now = now
+        self.trusted = self._kept()
 
     def refresh(self) -> None:
         """Bring roots, timestamp, snapshot and top-level targets up to date (TUF specification 5.3 to 5.6).
 
         Raises `TrustError`: expired-metadata, rolled-back, bad-signature, bad-metadata; `SourceError` where
-        the repository cannot be had; `TargetError` where nothing can be kept.
+        the repository cannot be had; `TargetError` where nothing can be kept, or another program
+        is about it for long (busy).
         """
-        self._refresh_root()
-        self._refresh_timestamp()
-        self._refresh_snapshot()
-        self._targets_of(TARGETS, ROOT)
-        self._state.keep_floor(self.trusted.floor)
+        with self._state.alone():
+            # Another may have come further since.
+            self.trusted = self._kept()
+            self._refresh_root()
+            self._refresh_timestamp()
+            self._refresh_snapshot()
+            self._targets_of(TARGETS, ROOT)
+            self._state.keep_floor(self.trusted.floor)
 
     def find(self, path: str) -> Found | None:
         """The target with this path and the role that vouches for it; None if no role names it. Raises as `refresh`."""
         return walk(path, self._targets_of)
+
+    def _kept(self) -> Trusted:
+        root = self._state.metadata(ROOT)
+        if root is None:
+            hint = "give the root.json that came with the client, or its digest"
+            raise TrustError(error("no-root", f"{self._state.folder} holds no root to start from", hint))
+        return Trusted(root, self._now, self._state.floor())
 
     def _refresh_root(self) -> None:
         for _ in range(MOST_ROTATIONS):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signed, Snapshot, T, TargetFile, Targets, Timestamp
@@ -26,6 +26,11 @@ MOST_ROTATIONS = 256
 MOST_DELEGATIONS = 32
 ISSUED = "x-micce-issued"
 """A field of our own metadata: when it was signed. The latest one seen is a floor for the clock."""
+AHEAD = timedelta(days=3)
+"""How far ahead of the time that counts a server may sign for its time to be taken as a floor.
+
+Less than a timestamp lives, so that what is signed after a server's clock was put right is not past already.
+"""
 
 CAPS: Mapping[str, int] = {ROOT: 512_000, TIMESTAMP: 16_384, SNAPSHOT: 2_000_000, TARGETS: 32 * 1024 * 1024}
 """The most bytes a file of a role may have; delegated roles count as targets."""
@@ -41,7 +46,7 @@ class Floor:
     """The versions below which nothing is believed again, and the latest time that was signed.
 
     They hold as long as `keys` (the key ids of timestamp and snapshot) are those of the root: after a
-    rotation versions may start anew (section 5.3.11, recovery from fast-forward attacks).
+    rotation versions and times may start anew (section 5.3.11, recovery from fast-forward attacks).
     """
 
     keys: tuple[str, ...] = ()
@@ -73,15 +78,18 @@ class Trusted:
     @property
     def now(self) -> datetime:
         """The time that counts: the clock's, or the latest that was signed."""
-        issued = self._floor.issued
+        issued = self._floor_now().issued
         return self._now if issued is None else max(self._now, issued)
 
     @property
     def floor(self) -> Floor:
         """The floor that everything accepted so far makes."""
         before = self._floor_now()
-        found = [one for one in (self.root, self.timestamp, self.snapshot, *self.targets.values()) if one is not None]
-        times = [time for time in (self._floor.issued, *map(issued_at, found)) if time is not None]
+        # Not the word of roles with targets: a customer's key could stop that customer's clients for ever. And not
+        # that of a server whose clock is far ahead, which would stop them until that time comes.
+        found = [one for one in (self.root, self.timestamp, self.snapshot) if one is not None]
+        signed = [time for time in map(issued_at, found) if time is not None and time <= self.now + AHEAD]
+        times = [*signed] if before.issued is None else [before.issued, *signed]
         snapshot = self.snapshot if self._is_final(self.snapshot) else None
         return Floor(
             keys=self._keys(),
@@ -176,7 +184,7 @@ class Trusted:
         return (role, delegator) in self._verified
 
     def _floor_now(self) -> Floor:
-        return self._floor if self._floor.keys == self._keys() else Floor(issued=self._floor.issued)
+        return self._floor if self._floor.keys == self._keys() else Floor()
 
     def _keys(self) -> tuple[str, ...]:
         roles = self.root.roles

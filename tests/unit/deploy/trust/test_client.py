@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -431,14 +431,3 @@ def test_the_state_is_for_its_account_only(both: Both) -> None:
     both.refresh()
     if os.name != "nt":
         assert all(one.stat().st_mode & 0o077 == 0 for one in both.state.folder.iterdir())
-
-
-def test_a_time_that_was_signed_is_a_floor_for_the_clock(both: Both) -> None:
-    later: datetime = NOW + timedelta(days=20)
-    both.repository.signed["timestamp"].unrecognized_fields["x-micce-issued"] = later.isoformat()
-    both.repository.signed["timestamp"].expires = later + timedelta(days=1)
-    both.repository.publish("targets")
-    assert both._ours(None) == ""
-    both.repository.signed["targets"].expires = NOW + timedelta(days=10)
-    both.repository.publish("targets")
-    assert both._ours(None) == "expired-metadata"
