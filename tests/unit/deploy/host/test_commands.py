@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -90,12 +91,23 @@ def test_another_exit_code_of_status_is_an_error_with_its_last_line(tmp_path: Pa
 
 
 def test_a_status_that_hangs_is_ended_with_all_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.host.commands.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("deploy.host.commands.ANSWER_SECONDS", 2.0)
     hangs = "sleep 1000 & echo $! >child; echo $$ >own; wait"
     assert _refused(_services(tmp_path, status=hangs)).code == "service-failed"
     for one in ("own", "child"):
-        state = Path("/proc", (tmp_path / one).read_text("ascii").strip(), "stat")
-        assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
+        number = (tmp_path / one).read_text("ascii").strip()
+        until = time.monotonic() + 60
+        while not _has_ended(number):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+
+def _has_ended(number: str) -> bool:
+    """Whether a process is gone or a zombie; one that was killed has to be scheduled to die."""
+    try:
+        return Path("/proc", number, "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_a_program_that_is_missing_is_said_as_such(tmp_path: Path) -> None:
